@@ -1,0 +1,42 @@
+#pragma once
+
+/* Writes JSON into a buf. The caller keeps the order of calls right; commas are put where they
+ * belong. */
+
+#include "base/buf.h"
+
+enum { JSON_OUT_DEPTH = 32 };
+
+struct json_out {
+    struct buf *to;
+    uint32_t has_member; /* one bit for each open level */
+    unsigned depth;
+};
+
+void json_out_init(struct json_out *j, struct buf *to);
+
+void json_open_object(struct json_out *j);
+void json_close_object(struct json_out *j);
+void json_open_array(struct json_out *j);
+void json_close_array(struct json_out *j);
+
+/* A member's name; its value comes next. The name must need no escaping. */
+void json_key(struct json_out *j, const char *name);
+
+/* Bytes that are not UTF-8 become U+FFFD, so that what is written is always JSON. */
+void json_put_str(struct json_out *j, str value);
+void json_put_u64(struct json_out *j, uint64_t value);
+void json_put_i64(struct json_out *j, int64_t value);
+void json_put_bool(struct json_out *j, bool value);
+void json_put_null(struct json_out *j);
+void json_put_raw(struct json_out *j, str json);
+
+/* Key and value in one call. */
+void json_member_str(struct json_out *j, const char *name, str value);
+void json_member_u64(struct json_out *j, const char *name, uint64_t value);
+void json_member_i64(struct json_out *j, const char *name, int64_t value);
+void json_member_bool(struct json_out *j, const char *name, bool value);
+void json_member_null(struct json_out *j, const char *name);
+
+/* The text between the quotes of a JSON string, without a writer. */
+void json_escape(struct buf *to, str value);

@@ -1,0 +1,109 @@
+#pragma once
+
+/*
+ * The event loop: one a thread, on epoll. An object belongs to one loop for life; the only function
+ * here that another thread may call is loop_post.
+ *
+ * A turn is: wait, take the time once, deliver I/O events, deliver messages, expire deadlines, run
+ * what was deferred, call the turn hook. Descriptors are registered once, usually edge-triggered
+ * with EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, so that no epoll_ctl is paid per request. Memory
+ * is freed by loop_defer at the end of the turn, so that no callback of this turn meets a freed
+ * object.
+ */
+
+#include "base/clock.h"
+#include "base/list.h"
+
+#include <sys/epoll.h>
+
+struct loop;
+struct loop_io;
+
+typedef void (*loop_io_fn)(struct loop_io *io, uint32_t events);
+
+/* Embedded by whoever owns the descriptor; zero-initialised before the first loop_add. */
+struct loop_io {
+    int fd;
+    loop_io_fn on_event;
+};
+
+struct loop *loop_new(void);
+void loop_free(struct loop *loop);
+
+/* Registers io->fd; returns 0 or a negative errno. The descriptor stays the caller's. */
+int loop_add(struct loop *loop, struct loop_io *io, uint32_t events);
+int loop_modify(struct loop *loop, struct loop_io *io, uint32_t events);
+
+/* Unregisters; no event reaches io afterwards, not even one of this turn that is still undelivered.
+ */
+void loop_remove(struct loop *loop, struct loop_io *io);
+
+/* Runs turns until loop_stop. */
+void loop_run(struct loop *loop);
+
+/* One turn; waits at most max_wait_ms for it (-1: as long as it takes). For tests and for
+ * embedding. */
+void loop_turn(struct loop *loop, int max_wait_ms);
+void loop_stop(struct loop *loop);
+
+/* The instant this turn began. */
+int64_t loop_now_ns(const struct loop *loop);
+int64_t loop_wall_ns(const struct loop *loop);
+
+/* Called at the end of every turn, when nothing is on the stack: the quiescent point. */
+typedef void (*loop_turn_fn)(void *ctx);
+void loop_set_turn_hook(struct loop *loop, loop_turn_fn hook, void *ctx);
+
+/* --- deadlines
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+struct deadline;
+typedef void (*deadline_fn)(struct deadline *deadline);
+
+/* Deadlines of equal length share one FIFO, so setting one is O(1); zero-initialised before first
+ * use. A deadline that is pushed back while it is armed stays where it is in its FIFO and is looked
+ * at again when it gets to the front. */
+struct deadline {
+    struct list link;
+    int64_t at_ns;
+    void *queue; /* of its length; NULL when not armed */
+    deadline_fn on_expire;
+};
+
+/* Arms, or pushes back, to `duration_ms` from now (this turn's instant). `on_expire` must be set. 0
+ * means: in this turn's deadline step at the earliest. */
+void deadline_set(struct loop *loop, struct deadline *deadline, int64_t duration_ms);
+void deadline_cancel(struct deadline *deadline);
+static inline bool deadline_is_set(const struct deadline *deadline)
+{
+    return deadline->queue != NULL;
+}
+
+/* --- deferred work and messages
+ * ------------------------------------------------------------------------------------ */
+
+struct loop_task;
+typedef void (*loop_task_fn)(struct loop_task *task);
+
+/* Work for the end of this turn, in order; typically a free. A task that is pending already is left
+ * where it is. */
+struct loop_task {
+    struct loop_task *next;
+    loop_task_fn run;
+    bool pending;
+};
+
+void loop_defer(struct loop *loop, struct loop_task *task);
+
+/* From any thread: `message` is delivered in the target's next turn, messages of one sender in
+ * order. The message is the receiver's from then on. */
+struct loop_message;
+typedef void (*loop_message_fn)(struct loop_message *message);
+
+struct loop_message {
+    struct loop_message *next;
+    loop_message_fn on_delivery;
+};
+
+void loop_post(struct loop *loop, struct loop_message *message);
