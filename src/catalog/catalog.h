@@ -143,6 +143,12 @@ struct catalog_key {
     int64_t expires_wall_ns; /* 0: never */
 };
 
+/* A certificate that the gateway presents; which names it is for is read from the certificate. */
+struct catalog_certificate {
+    str chain_pem;
+    str key_pem; /* secret */
+};
+
 /* What applies to the whole installation. Names as in configuration. */
 struct catalog_settings {
     /* limits */
@@ -207,6 +213,11 @@ struct catalog {
     struct catalog_key *keys;
     size_t n_keys;
     struct catalog_settings settings;
+
+    const struct catalog_certificate
+        *certificates; /* none: the gateway port speaks plaintext; the first is the default */
+    size_t n_certificates;
+    str client_ca_pem; /* "" : client certificates are not asked for */
 
     struct arena arena;
     struct map group_by_name; /* names and aliases → struct catalog_group */
