@@ -60,8 +60,6 @@ struct config_listen {
 };
 
 struct config_endpoint; /* model.h */
-struct config_group;
-struct config_alias;
 
 struct config {
     struct arena arena; /* of everything below */
@@ -95,9 +93,9 @@ struct config {
     struct catalog_settings settings;
     const struct config_endpoint *endpoints;
     size_t n_endpoints;
-    const struct config_group *groups;
+    const struct catalog_group *groups;
     size_t n_groups;
-    const struct config_alias *aliases;
+    const struct catalog_alias *aliases;
     size_t n_aliases;
 };
 
