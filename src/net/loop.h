@@ -67,7 +67,8 @@ typedef void (*deadline_fn)(struct deadline *deadline);
 struct deadline {
     struct list link;
     int64_t at_ns;
-    void *queue; /* of its length; NULL when not armed */
+    int64_t queued_ns; /* at_ns when it took its place in the queue; pushing back leaves it */
+    void *queue;       /* of its length; NULL when not armed */
     deadline_fn on_expire;
 };
 

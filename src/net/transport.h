@@ -45,7 +45,9 @@ struct transport {
     int system_errno; /* of TRANSPORT_E_CONNECT and _RESET, else 0 */
     bool readable;
     bool writable;
-    bool connected;
+    bool connected; /* and the TLS handshake done */
+    bool tcp_connected;
+    bool wants_writable; /* a write was short: TRANSPORT_WRITABLE follows */
     bool peer_closed;
 };
 
