@@ -5,8 +5,14 @@
  * HTTP/2 later, behind the same three callbacks. Malformed and oversize requests are answered here
  * (400, 408, 414, 417, 431, 501, 505 ...) and never reach on_request; the answer's body comes from
  * on_bad_request, so that each surface can use its own shape.
+ *
+ * Pipelined requests are answered in order, one at a time; those behind the current one wait unread
+ * in the kernel, apart from what came with it in one read. A client that closes or resets, or only
+ * ends its sending side, while an exchange is under way has cancelled it (STREAM_CANCELLED), even if
+ * its request, or several, had arrived in full.
  */
 
+#include "base/buf.h"
 #include "http/stream.h"
 #include "net/transport.h"
 
@@ -15,8 +21,6 @@ struct http_server;
 struct http_server_limits {
     size_t head_bytes; /* request line and headers; more is 431 (414 for the request line alone) */
     size_t headers;    /* number of header lines; more is 431 */
-    size_t pipelined; /* requests parsed ahead of the one being answered: read stops at this many (1
-                         = none ahead) */
     int64_t head_ms;  /* from a request's first byte to its complete head; then 408 */
     int64_t body_idle_ms;  /* between bytes of a body while bytes are wanted; then 408 */
     int64_t keep_alive_ms; /* idle between requests */
@@ -30,8 +34,8 @@ struct http_server_handler {
     void (*on_request)(void *ctx, struct stream *s, const struct http_head *head,
                        enum stream_end end);
 
-    /* Fills *ret_body with the body of an answer that the codec gives itself; `detail` says what
-     * was wrong. */
+    /* Fills *ret_body with the body, of type application/json, of an answer that the codec gives
+     * itself; `detail` says what was wrong. */
     void (*on_bad_request)(void *ctx, unsigned status, str detail, struct buf *ret_body);
 };
 

@@ -49,7 +49,7 @@ struct stream_events {
 
     /* The head of a response (client streams; informational ones, 1xx without 101, come first, any
      * number of them). A server stream's request head is passed to the server's on_request instead.
-     * `end`: no body follows. */
+     * `end`: no body follows, nor on_end. */
     void (*on_head)(void *ctx, struct stream *s, const struct http_head *head, enum stream_end end);
 
     void (*on_body)(void *ctx, struct stream *s, str slice);

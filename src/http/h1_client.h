@@ -1,0 +1,103 @@
+#pragma once
+
+/*
+ * The client's side of HTTP/1.1, inside: upstream.c holds the pools, h1_dial.c the way to a
+ * connection, h1_client.c an exchange on it.
+ *
+ *   RESOLVING ──► CONNECTING ──► BUSY ◄──► IDLE
+ *       └──────────────┴──────────┴─────────┴───► CLOSED
+ *
+ * A connection is BUSY while its stream is leased and goes back to IDLE only if nothing about it is
+ * in doubt: the request was sent completely, the answer ended where its framing says, nothing came
+ * behind it, both sides want to keep it. IDLE ones are leased again newest first, and are dropped
+ * as soon as the peer closes or says anything.
+ */
+
+#include "base/map.h"
+#include "http/h1_conn.h"
+#include "http/upstream.h"
+
+enum { H1_DIAL_TRIES = 3 /* addresses of one host, within one deadline */ };
+
+enum client_state {
+    CLIENT_RESOLVING,
+    CLIENT_CONNECTING,
+    CLIENT_BUSY,
+    CLIENT_IDLE,
+    CLIENT_CLOSED,
+    CLIENT_STATES,
+};
+
+/* The connections of one origin. */
+struct upstream_pool {
+    uint64_t id; /* its bytes are the key in the map of pools */
+    struct list idle;
+    size_t n_idle;
+    size_t n_connections; /* the pool goes with the last one */
+    bool retired;
+};
+
+struct client_conn {
+    struct h1_conn c; /* first */
+    struct upstream_pools *pools;
+    struct upstream_pool *pool;
+    struct list link;                     /* all of these pools */
+    struct list idle_link;                /* of its origin, while IDLE */
+    const struct upstream_origin *origin; /* while it is dialled */
+    struct net_address address;
+    struct resolver_query query;
+    struct deadline deadline; /* to connect, or to stay idle; left armed when the state moves on */
+    uint8_t state;            /* enum client_state */
+    uint8_t tries;
+    uint8_t why;   /* enum stream_reset, of a failure that the task has to tell */
+    uint8_t asked; /* enum http_method */
+    bool failing;
+    bool unprocessed;
+    bool reused;
+    bool keep_alive;
+    bool answered; /* at least a byte came */
+    bool surplus;  /* bytes came behind the answer */
+    bool starved;
+    bool resumes;
+};
+
+struct upstream_pools {
+    struct h1_worker worker;
+    struct resolver *resolver;
+    struct upstream_limits limits;
+    struct map pools; /* of struct upstream_pool */
+    struct list connections;
+    size_t n_connections;
+    uint64_t in_state[CLIENT_STATES];
+    uint64_t dialled, n_reused, connect_failures, stale;
+    bool freed; /* waits for the last connection's memory */
+};
+
+extern const struct stream_ops h1_client_ops;
+
+/* h1_client.c */
+void h1_client_on_transport(struct transport *t, unsigned events);
+void h1_client_run_task(struct loop_task *task);
+void h1_client_on_again(struct deadline *deadline);
+void h1_client_on_deadline(struct deadline *deadline);
+void h1_client_move(struct client_conn *conn, enum client_state to);
+
+/* Closes it and tells the user, if it has the stream still. */
+void h1_client_fail(struct client_conn *conn, enum stream_reset why);
+
+/* The same from within a function that the user called: told at the end of the turn. */
+void h1_client_fail_later(struct client_conn *conn, enum stream_reset why);
+void h1_client_close(struct client_conn *conn, enum transport_close how);
+
+/* h1_dial.c */
+void h1_dial(struct client_conn *conn);
+
+/* The address at hand did not answer: tries another one, or fails. */
+void h1_dial_next(struct client_conn *conn);
+void h1_dial_give_up_address(struct client_conn *conn);
+
+/* upstream.c */
+
+/* To the idle ones of its origin; false: it has to be closed. */
+bool h1_client_park(struct client_conn *conn);
+void h1_client_drop(struct client_conn *conn);

@@ -1,0 +1,118 @@
+#pragma once
+
+/*
+ * The server's side of HTTP/1.1, inside: server.c holds the server and its connections, h1_server.c
+ * a connection's input and its way from one state to the next, h1_server_send.c the stream
+ * functions and the codec's own answers.
+ *
+ *                          head complete
+ *      IDLE ────────────────────────────────────► EXCHANGE
+ *       ▲ │ ▲                                       │ │ │
+ *       │ │ └──── answered, request read, open ─────┘ │ │ answered, rest of the request small
+ *       │ │ malformed                                 │ ▼
+ *       └─┼───────────────────────────────────────────┼─ DISCARD
+ *         ▼                                           ▼    │ too much
+ *      CLOSING ◄── answered, not to be kept open ──────────┘
+ *         │ everything sent
+ *         ▼
+ *      LINGER ── the client closes, or enough is enough ──► CLOSED
+ *
+ * A connection is in EXCHANGE from a request's head until its stream is released and the answer is
+ * queued. One request is answered at a time: pipelined ones wait unparsed, in the bytes that came
+ * with the one before or in the kernel. A client that closes, or only ends its sending side, during
+ * an exchange has cancelled it, complete request or not.
+ *
+ * LINGER is there because closing a socket with unread bytes resets it, and a reset can overtake
+ * the answer: the sending side is closed, and what still comes is thrown away for a moment.
+ */
+
+#include "http/h1_conn.h"
+#include "http/server.h"
+
+enum {
+    H1_DISCARD_BYTES = 256 * 1024, /* of a request that was answered before it was read */
+    H1_LINGER_MS = 2000,
+};
+
+enum server_state {
+    SERVER_IDLE,
+    SERVER_EXCHANGE,
+    SERVER_DISCARD,
+    SERVER_CLOSING,
+    SERVER_LINGER,
+    SERVER_CLOSED,
+};
+
+/* What the deadline `patience` is for. It is left armed when the wait is over. */
+enum server_wait {
+    WAIT_NOTHING,
+    WAIT_HANDSHAKE,
+    WAIT_REQUEST,
+    WAIT_HEAD,
+    WAIT_BODY,
+    WAIT_LINGER,
+};
+
+struct http_server {
+    struct h1_worker worker;
+    struct http_server_limits limits;
+    const struct http_server_handler *handler;
+    void *ctx;
+    struct list connections;
+    size_t n_connections;
+    struct buf body; /* of the codec's own answers */
+    int64_t date_second;
+    char date[32];
+    int64_t drain_idle_ms;
+    bool draining;
+    bool freed; /* waits for the last connection's memory */
+};
+
+struct server_conn {
+    struct h1_conn c; /* first */
+    struct http_server *server;
+    struct list link;
+    struct deadline patience; /* with what the client sends */
+    struct deadline stalled;  /* with what it takes */
+    size_t discard_budget;
+    enum http_method method;
+    unsigned version;
+    uint8_t state;      /* enum server_state */
+    uint8_t waits_for;  /* enum server_wait */
+    bool keep_alive;    /* this exchange leaves the connection open */
+    bool client_closes; /* it asked for the close: no more comes from it */
+    bool waits_continue;
+    bool starved; /* what was kept is not enough to go on with */
+    bool surplus; /* bytes came that nobody wanted */
+    bool resumes; /* input has to be looked at again */
+    bool watches_stall;
+    char scratch[HTTP_SERVER_SCRATCH_BYTES];
+};
+
+extern const struct stream_ops h1_server_ops;
+
+/* h1_server.c */
+void h1_server_on_transport(struct transport *t, unsigned events);
+void h1_server_run_task(struct loop_task *task);
+void h1_server_on_again(struct deadline *deadline);
+void h1_server_on_patience(struct deadline *deadline);
+void h1_server_on_stalled(struct deadline *deadline);
+
+/* Rearms `patience`. */
+void h1_server_wait(struct server_conn *conn, enum server_wait what);
+
+/* The user has released the stream: decides what becomes of the connection. */
+void h1_server_settle(struct server_conn *conn);
+void h1_server_start_closing(struct server_conn *conn);
+
+/* Closes at once; a stream that is leased and has not ended both ways is reset. */
+void h1_server_close(struct server_conn *conn, enum transport_close how, enum stream_reset why);
+
+/* h1_server_send.c */
+
+/* Answers with the handler's body for `status`, if nothing was answered yet, and closes. */
+void h1_server_refuse(struct server_conn *conn, unsigned status, str detail);
+
+/* server.c */
+void h1_server_drop(struct server_conn *conn);
+str h1_server_date(struct http_server *server);
