@@ -33,6 +33,7 @@ struct region {
     str location;    /* "Paris, France" */
     str grid_zone;   /* Electricity Maps' zone key, "" where unknown */
     str source;      /* where the row's facts come from */
+    str grid_source; /* where grid_g_per_kwh comes from, "" where unknown */
     char country[3]; /* ISO 3166-1 alpha-2, upper case, NUL-terminated */
     bool has_coordinates;
     int32_t latitude_e4, longitude_e4;      /* degrees times 10,000 */
@@ -44,9 +45,7 @@ struct region {
 
 struct region_catalogue;
 
-/* --- building
- * ------------------------------------------------------------------------------------------------------
- */
+/* Building. */
 
 struct region_catalogue_builder;
 
@@ -60,7 +59,12 @@ void region_builder_free(struct region_catalogue_builder *b);
 int region_builder_put(struct region_catalogue_builder *b, const struct region *row,
                        const char **ret_error);
 
-/* Adds a zone of the operator's: members are names that resolve already. */
+/* The row of a code as it stands now, or NULL: where an override that names a few members starts.
+ * Valid until the next put. */
+const struct region *region_builder_find(const struct region_catalogue_builder *b, str code);
+
+/* Adds a zone of the operator's: members are names that resolve already. Built-in zones, countries
+ * and region codes cannot be redefined. */
 int region_builder_put_zone(struct region_catalogue_builder *b, str name, const str *members,
                             size_t n, const char **ret_error);
 
@@ -77,9 +81,7 @@ void region_catalogue_unref(struct region_catalogue *c);
 void region_catalogue_encode(const struct region_catalogue *c, struct buf *to);
 struct region_catalogue *region_catalogue_decode(struct wire_reader *r);
 
-/* --- asking
- * --------------------------------------------------------------------------------------------------------
- */
+/* Asking. */
 
 size_t region_count(const struct region_catalogue *c);
 
@@ -107,6 +109,10 @@ unsigned region_unknown_bit(const struct region_catalogue *c);
  */
 void region_set_describe(const struct region_catalogue *c, const struct region_set *set,
                          size_t max_names, struct buf *to);
+
+/* The set of everything that has a name: region_set_world without the unknown bit. What a rule
+ * starts from. */
+struct region_set region_set_known(const struct region_catalogue *c);
 
 /* Visits the zones (built in and the operator's) in order of name: start with *cursor = 0; false at
  * the end. */
