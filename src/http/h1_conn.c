@@ -103,7 +103,7 @@ enum h1_pulled h1_conn_pull(struct h1_conn *c, str *bytes, enum h1_fault *ret_fa
     str data;
 
     while (c->leased && !c->dead) {
-        if (h1_conn_window(c) == 0)
+        if (h1_conn_window(c) == 0 && h1_body_rest(&c->body) > 0)
             return H1_PULL_BLOCKED;
         enum h1_body_result result = h1_body_next(&c->body, *bytes, h1_conn_window(c),
                                                   c->worker->headers, &used, &data, &trailers);
@@ -371,7 +371,7 @@ size_t h1_conn_write(struct h1_conn *c, const struct iovec *iov, int n, enum str
         h1_conn_end(c);
     else if (c->out.n > H1_BLOCK_BYTES)
         h1_conn_flush(c);
-    if (c->out.n)
+    if (c->out.n || c->wants_writable)
         h1_conn_defer(c);
     return taken;
 }
