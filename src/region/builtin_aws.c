@@ -7,7 +7,6 @@
 #define AWS(name, place, iso, zone, lat, lon)                                                      \
     BUILTIN_REGION("aws", name, place, iso, zone, lat, lon, SOURCE)
 
-/* clang-format off: a table, one row a line */
 static const struct region rows[] = {
     AWS("us-east-1", "Northern Virginia, United States", "US", "", 38.95, -77.45),
     AWS("us-east-2", "Ohio, United States", "US", "", 39.96, -83.00),
@@ -49,6 +48,5 @@ static const struct region rows[] = {
     AWS("cn-north-1", "Beijing, China", "CN", "", 39.90, 116.41),
     AWS("cn-northwest-1", "Zhongwei, Ningxia, China", "CN", "", 37.50, 105.20),
 };
-/* clang-format on */
 
 const struct builtin_table builtin_aws = {rows, COUNT_OF(rows)};

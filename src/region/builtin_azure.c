@@ -7,7 +7,6 @@
 #define AZURE(name, place, iso, zone, lat, lon)                                                    \
     BUILTIN_REGION("azure", name, place, iso, zone, lat, lon, SOURCE)
 
-/* clang-format off: a table, one row a line */
 static const struct region rows[] = {
     AZURE("australiacentral", "Canberra, Australia", "AU", "", -35.28, 149.13),
     AZURE("australiacentral2", "Canberra, Australia", "AU", "", -35.28, 149.13),
@@ -80,6 +79,5 @@ static const struct region rows[] = {
     AZURE("westus2", "Washington, United States", "US", "", 47.23, -119.85),
     AZURE("westus3", "Phoenix, Arizona, United States", "US", "", 33.45, -112.07),
 };
-/* clang-format on */
 
 const struct builtin_table builtin_azure = {rows, COUNT_OF(rows)};

@@ -32,7 +32,6 @@
 #define ATNORTH(name, place, iso, zone, lat, lon)                                                  \
     BUILTIN_REGION("atnorth", name, place, iso, zone, lat, lon, "atNorth: Data centers")
 
-/* clang-format off: a table, one row a line */
 static const struct region rows[] = {
     VETTED_REGION("scaleway-par-1", "scaleway", "Paris, France", "FR", "FR", 48.86, 2.35, 58, 22,
                   45, INFERENCE),
@@ -93,6 +92,5 @@ static const struct region rows[] = {
     ATNORTH("fin04", "Kouvola, Finland", "FI", "FI", 60.87, 26.70),
     ATNORTH("den01", "Ballerup, Denmark", "DK", "", 55.73, 12.36),
 };
-/* clang-format on */
 
 const struct builtin_table builtin_europe = {rows, COUNT_OF(rows)};

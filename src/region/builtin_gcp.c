@@ -7,7 +7,6 @@
 #define GCP(name, place, iso, zone, lat, lon)                                                      \
     BUILTIN_REGION("gcp", name, place, iso, zone, lat, lon, SOURCE)
 
-/* clang-format off: a table, one row a line */
 static const struct region rows[] = {
     GCP("africa-south1", "Johannesburg, South Africa", "ZA", "", -26.20, 28.05),
     GCP("asia-east1", "Changhua County, Taiwan", "TW", "", 24.08, 120.54),
@@ -53,6 +52,5 @@ static const struct region rows[] = {
     GCP("us-west3", "Salt Lake City, Utah, United States", "US", "", 40.76, -111.89),
     GCP("us-west4", "Las Vegas, Nevada, United States", "US", "", 36.17, -115.14),
 };
-/* clang-format on */
 
 const struct builtin_table builtin_gcp = {rows, COUNT_OF(rows)};

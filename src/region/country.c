@@ -7,7 +7,6 @@
         .code = iso, .area = AREA_##part, .grid_g_per_kwh = grid, .name = STR_INIT(english)        \
     }
 
-/* clang-format off: a table, one row a line */
 const struct country country_table[COUNTRY_COUNT] = {
     COUNTRY("AD", EUROPE, -1, "Andorra"),
     COUNTRY("AE", WEST_ASIA, -1, "United Arab Emirates"),
@@ -260,7 +259,6 @@ const struct country country_table[COUNTRY_COUNT] = {
     COUNTRY("ZM", AFRICA, -1, "Zambia"),
     COUNTRY("ZW", AFRICA, -1, "Zimbabwe"),
 };
-/* clang-format on */
 
 static char upper(char c)
 {

@@ -110,6 +110,5 @@ str region_near_match(const struct region_catalogue *c, str wrong)
     for (size_t i = 0; i < COUNTRY_COUNT; i++)
         if (str_ieq(country_table[i].name, wrong))
             return str_of(country_table[i].code);
-    /* Of two letters, one that differs is half the word: no guess beats a wrong one. */
-    return wrong.n > 2 ? find_by_distance(c, wrong) : STR_NULL;
+    return find_by_distance(c, wrong);
 }

@@ -31,6 +31,7 @@ static void test_near_matches(void)
         {"eurpoe", "europe"},
         {"nordic", "nordics"},
         {"eux", "eu"},
+        {"e", "eu"},
         {"all", "world"},
     };
     struct region_catalogue *c = builtin_catalogue();
