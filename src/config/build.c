@@ -6,7 +6,6 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "catalog/customers.h"
 #include "config/model.h"
 #include "config/origin.h"
@@ -292,7 +291,6 @@ static void add_rest(struct builder *b)
     struct catalog *catalog = b->catalog;
 
     catalog->installation = b->with->installation;
-    catalog->config_hash = STR("");
     catalog->customer_key = b->with->customer_key;
     catalog->regions = region_catalogue_ref(c->regions);
     catalog->gateway_region = c->gateway_region;
@@ -307,20 +305,6 @@ static void add_rest(struct builder *b)
 }
 
 /* --- all */
-
-static str hash_content(struct builder *b)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE] = {0};
-    char hex[64];
-    struct buf bytes;
-
-    buf_init(&bytes, 0);
-    catalog_encode(b->catalog, &bytes);
-    (void)EVP_Digest(bytes.p, bytes.n, digest, NULL, EVP_sha256(), NULL);
-    buf_deinit(&bytes);
-    hex_encode(digest, sizeof(hex) / 2, hex);
-    return arena_copy(b->arena, str_make(hex, sizeof(hex)));
-}
 
 /* Owns its memory, unlike what was put together here. */
 static struct catalog *own_copy(const struct catalog *borrowed)
@@ -359,7 +343,6 @@ struct catalog *config_build_catalog(const struct config *c, const struct config
     map_deinit(&b.indexes);
     if (diagnostics->n_errors > errors)
         return NULL;
-    borrowed->config_hash = hash_content(&b);
     borrowed->revision = with->revision;
     borrowed->issued_wall_ns = with->issued_wall_ns;
     owned = own_copy(borrowed);

@@ -173,7 +173,7 @@ static struct config *read_text(const struct config_source *source, str text,
         .env = source->env ? source->env : process_env,
         .env_ctx = source->env_ctx,
     };
-    size_t errors = diagnostics->n_errors;
+    size_t errors = diagnostics->n_errors, first = diagnostics->n;
     struct yaml_error error;
 
     c->file = arena_copy(&c->arena, str_of(source->file));
@@ -186,6 +186,7 @@ static struct config *read_text(const struct config_source *source, str text,
         read_root(&r);
         yaml_document_deinit(&r.document);
     }
+    diagnostics_sort(diagnostics, first);
     if (diagnostics->n_errors == errors)
         return c;
     config_free(c);

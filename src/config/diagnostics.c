@@ -70,6 +70,23 @@ void diagnostics_add(struct diagnostics *d, enum diagnostic_level level, unsigne
     };
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const struct diagnostic *x = a, *y = b;
+
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    if (x->column != y->column)
+        return x->column < y->column ? -1 : 1;
+    return str_cmp(x->message, y->message);
+}
+
+void diagnostics_sort(struct diagnostics *d, size_t first)
+{
+    if (d->n > first)
+        qsort(d->list + first, d->n - first, sizeof(*d->list), by_place);
+}
+
 str diagnostic_level_name(enum diagnostic_level level)
 {
     static const str names[] = {STR_INIT("note"), STR_INIT("warning"), STR_INIT("error")};

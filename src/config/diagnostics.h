@@ -41,6 +41,9 @@ void diagnostics_add(struct diagnostics *d, enum diagnostic_level level, unsigne
                      unsigned column, str path, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
+/* Orders the entries from `first` on by their place in the file. */
+void diagnostics_sort(struct diagnostics *d, size_t first);
+
 /* "note", "warning", "error". */
 str diagnostic_level_name(enum diagnostic_level level);
 

@@ -8,7 +8,7 @@
  */
 
 #include "config/config.h"
-#include "config/yaml.h"
+#include "config/yaml_json.h"
 
 struct config_reader {
     struct config *config;

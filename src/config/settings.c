@@ -165,7 +165,7 @@ const struct setting settings_table[] = {
     NUMBER("routing.health_check.interval", DURATION, IN(catalog_settings, health_interval_ms), 0,
            86400000, "0", "Time between two checks of an endpoint; 0 means none."),
     NUMBER("routing.health_check.timeout", DURATION, IN(catalog_settings, health_timeout_ms), 1,
-           600000, "5s", "Time for one check."),
+           600000, "2s", "Time for one check."),
     VALUE("routing.health_check.path", TEXT, IN(catalog_settings, health_path), "/health",
           "What is fetched from an endpoint's origin; it carries no content."),
 
@@ -185,7 +185,7 @@ const struct setting settings_table[] = {
           "Answers up to this size are held whole for the trace; larger ones are chunked."),
     LIMIT("trace_header_bytes", BYTES, trace_header_bytes, 0, 32768, "2KiB",
           "Longest x-ambit-routing-trace."),
-    LIMIT("connections", COUNT, connections, 16, 10000000, "65536",
+    LIMIT("connections", COUNT, connections, 16, 10000000, "20000",
           "Client connections of one worker."),
     LIMIT("customer_id_bytes", BYTES, customer_id_bytes, 16, 4096, "256",
           "Longest customer id in a request."),
