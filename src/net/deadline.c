@@ -1,68 +1,92 @@
-#include "net/loop_internal.h"
+#include "net/deadline.h"
 
-#include "base/mem.h"
+#include <assert.h>
+#include <limits.h>
 
-void deadlines_init(struct deadlines *d)
+/* Longer deadlines are cut to it; about 146 years keeps every sum far from overflow. */
+#define DEADLINE_MAX_MS (INT64_MAX / NS_PER_MS / 2)
+
+/* An instant beyond the top level waits in its farthest slot and is looked at again there. */
+#define DEADLINE_HORIZON_TICKS ((1LL << (DEADLINE_LEVELS * DEADLINE_SLOT_BITS)) - 1)
+
+static int64_t tick_at_or_after(int64_t ns)
 {
-    *d = (struct deadlines){0};
+    return (ns + NS_PER_MS - 1) / NS_PER_MS;
 }
 
-void deadlines_deinit(struct deadlines *d)
+void deadlines_init(struct deadlines *w, int64_t now_ns)
 {
-    for (size_t i = 0; i < d->n; i++) {
-        while (!list_empty(&d->queues[i]->waiting))
-            deadline_cancel(list_first(&d->queues[i]->waiting, struct deadline, link));
-        mem_free(d->queues[i]);
-    }
-    mem_free(d->queues);
-    *d = (struct deadlines){0};
+    *w = (struct deadlines){.tick = now_ns / NS_PER_MS, .next_tick = INT64_MAX};
+    for (size_t level = 0; level < DEADLINE_LEVELS; level++)
+        for (size_t slot = 0; slot < DEADLINE_SLOTS; slot++)
+            list_init(&w->slots[level][slot]);
+    list_init(&w->due);
+    list_init(&w->firing);
 }
 
-/* Lengths come from configuration, so there are few: a scan beats a hash. */
-static struct deadline_queue *queue_of(struct deadlines *d, int64_t duration_ms)
+static void cancel_all(struct list *queue)
 {
-    for (size_t i = 0; i < d->n; i++)
-        if (d->queues[i]->duration_ms == duration_ms)
-            return d->queues[i];
-    for (size_t i = 0; i < d->n; i++)
-        if (list_empty(&d->queues[i]->waiting)) {
-            d->queues[i]->duration_ms = duration_ms;
-            return d->queues[i];
-        }
-    struct deadline_queue *queue = mem_alloc(sizeof(*queue));
-    queue->duration_ms = duration_ms;
-    list_init(&queue->waiting);
-    d->queues = mem_realloc(d->queues, (d->n + 1) * sizeof(struct deadline_queue *));
-    d->queues[d->n++] = queue;
-    return queue;
+    while (!list_empty(queue))
+        deadline_cancel(list_first(queue, struct deadline, link));
 }
 
-/* The queue is sorted by queued_ns. New places are at or near the end: only what was armed in the
- * meantime lies behind. */
-static void take_place(struct deadline_queue *queue, struct deadline *deadline)
+void deadlines_deinit(struct deadlines *w)
 {
-    struct list *before = queue->waiting.prev;
-
-    deadline->queued_ns = deadline->at_ns;
-    while (before != &queue->waiting &&
-           list_entry(before, struct deadline, link)->queued_ns > deadline->queued_ns)
-        before = before->prev;
-    list_prepend(before, &deadline->link);
+    for (size_t level = 0; level < DEADLINE_LEVELS; level++)
+        for (size_t slot = 0; slot < DEADLINE_SLOTS; slot++)
+            cancel_all(&w->slots[level][slot]);
+    cancel_all(&w->due);
+    cancel_all(&w->firing);
 }
 
-void deadlines_set(struct deadlines *d, struct deadline *deadline, int64_t at_ns,
-                   int64_t duration_ms)
+static unsigned level_of(int64_t ticks_ahead)
 {
-    struct deadline_queue *queue = deadline->queue;
+    return (63u - (unsigned)__builtin_clzll((unsigned long long)ticks_ahead)) / DEADLINE_SLOT_BITS;
+}
 
-    deadline->at_ns = at_ns;
-    if (queue && queue->duration_ms == duration_ms)
+static void insert(struct deadlines *w, struct deadline *d)
+{
+    int64_t ahead = tick_at_or_after(d->at_ns) - w->tick;
+
+    assert(ahead > 0);
+    if (ahead > DEADLINE_HORIZON_TICKS)
+        ahead = DEADLINE_HORIZON_TICKS;
+
+    unsigned level = level_of(ahead);
+    unsigned shift = level * DEADLINE_SLOT_BITS;
+    int64_t position = (w->tick + ahead) >> shift;
+    size_t slot = (size_t)position % DEADLINE_SLOTS;
+
+    if (position << shift < w->next_tick)
+        w->next_tick = position << shift;
+    w->occupied[level] |= 1ULL << slot;
+    d->queue = &w->slots[level][slot];
+    list_append(d->queue, &d->link);
+}
+
+void deadlines_set(struct deadlines *w, struct deadline *d, int64_t now_ns, int64_t duration_ms)
+{
+    assert(d->on_expire);
+    if (duration_ms < 0)
+        duration_ms = 0;
+    if (duration_ms > DEADLINE_MAX_MS)
+        duration_ms = DEADLINE_MAX_MS;
+
+    int64_t at_ns = now_ns + duration_ms * NS_PER_MS;
+    bool waits = d->queue && d->queue != &w->due && d->queue != &w->firing;
+    bool stays = waits && at_ns >= d->at_ns && duration_ms > 0;
+
+    if (d->queue && !stays)
+        list_remove(&d->link);
+    d->at_ns = at_ns;
+    if (stays)
         return;
-    deadline_cancel(deadline);
-    queue = queue_of(d, duration_ms);
-    deadline->queue = queue;
-    list_init(&deadline->link);
-    take_place(queue, deadline);
+    if (duration_ms > 0) {
+        insert(w, d);
+        return;
+    }
+    d->queue = &w->due;
+    list_append(&w->due, &d->link);
 }
 
 void deadline_cancel(struct deadline *deadline)
@@ -73,56 +97,98 @@ void deadline_cancel(struct deadline *deadline)
     deadline->queue = NULL;
 }
 
-/* Only what is due when it begins: a deadline that its own callback arms anew waits for the next
- * turn. */
-static size_t count_due(const struct deadline_queue *queue, int64_t now_ns)
+/* Empties a slot that the wheel has reached: what is due goes to `firing`, what was pushed back or
+ * belongs to a finer level is put there. */
+static void serve_slot(struct deadlines *w, unsigned level, size_t slot)
 {
-    size_t n = 0;
+    struct list *from = &w->slots[level][slot], batch;
 
-    list_for_each (node, &queue->waiting) {
-        if (list_entry(node, struct deadline, link)->queued_ns > now_ns)
-            break;
-        n++;
-    }
-    return n;
-}
+    if (!(w->occupied[level] & 1ULL << slot))
+        return;
+    w->occupied[level] &= ~(1ULL << slot);
+    if (list_empty(from))
+        return;
+    list_init(&batch);
+    list_append(from,
+                &batch); /* `batch` becomes the head of the whole ring, so that nothing that */
+    list_remove(from);   /* is inserted meanwhile can be met here */
+    while (!list_empty(&batch)) {
+        struct deadline *d = list_first(&batch, struct deadline, link);
 
-static void expire_queue(struct deadline_queue *queue, int64_t now_ns)
-{
-    size_t due = list_empty(&queue->waiting) ? 0 : count_due(queue, now_ns);
-
-    while (due-- && !list_empty(&queue->waiting)) {
-        struct deadline *front = list_first(&queue->waiting, struct deadline, link);
-
-        if (front->queued_ns > now_ns)
-            return;
-        if (front->at_ns > now_ns) {
-            list_remove(&front->link);
-            take_place(queue, front);
+        list_remove(&d->link);
+        if (tick_at_or_after(d->at_ns) > w->tick) {
+            insert(w, d);
             continue;
         }
-        deadline_cancel(front);
-        front->on_expire(front);
+        d->queue = &w->firing;
+        list_append(&w->firing, &d->link);
     }
 }
 
-void deadlines_expire(struct deadlines *d, int64_t now_ns)
+/* The first tick after w->tick at which an occupied slot is reached. */
+static int64_t find_next_tick(const struct deadlines *w)
 {
-    for (size_t i = 0; i < d->n; i++)
-        expire_queue(d->queues[i], now_ns);
-}
+    int64_t next = INT64_MAX;
 
-bool deadlines_next(const struct deadlines *d, int64_t *ret_at_ns)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < d->n; i++) {
-        if (list_empty(&d->queues[i]->waiting))
+    for (unsigned level = 0; level < DEADLINE_LEVELS; level++) {
+        if (!w->occupied[level])
             continue;
-        int64_t at_ns = list_first(&d->queues[i]->waiting, struct deadline, link)->queued_ns;
-        if (!any || at_ns < *ret_at_ns)
-            *ret_at_ns = at_ns;
-        any = true;
+
+        unsigned shift = level * DEADLINE_SLOT_BITS;
+        int64_t first = (w->tick >> shift) + 1;
+        unsigned turn = (unsigned)(first % DEADLINE_SLOTS);
+        uint64_t ahead = w->occupied[level] >> turn | w->occupied[level]
+                                                          << (-turn % DEADLINE_SLOTS);
+        int64_t tick = (first + __builtin_ctzll(ahead)) << shift;
+
+        if (tick < next)
+            next = tick;
     }
-    return any;
+    return next;
+}
+
+static void advance(struct deadlines *w, int64_t tick)
+{
+    while (w->next_tick <= tick) {
+        w->tick = w->next_tick;
+        for (unsigned level = DEADLINE_LEVELS; level-- > 0;) {
+            unsigned shift = level * DEADLINE_SLOT_BITS;
+
+            if ((w->tick & ((1LL << shift) - 1)) == 0)
+                serve_slot(w, level, (size_t)(w->tick >> shift) % DEADLINE_SLOTS);
+        }
+        w->next_tick = find_next_tick(w);
+    }
+    if (tick > w->tick)
+        w->tick = tick;
+}
+
+void deadlines_expire(struct deadlines *w, int64_t now_ns)
+{
+    while (!list_empty(&w->due)) {
+        struct deadline *d = list_first(&w->due, struct deadline, link);
+
+        d->queue = &w->firing;
+        list_move(&w->firing, &d->link);
+    }
+    advance(w, now_ns / NS_PER_MS);
+    while (!list_empty(&w->firing)) {
+        struct deadline *d = list_first(&w->firing, struct deadline, link);
+
+        deadline_cancel(d);
+        d->on_expire(d);
+    }
+}
+
+int deadlines_wait_ms(const struct deadlines *w, int64_t now_ns)
+{
+    if (!list_empty(&w->due))
+        return 0;
+    if (w->next_tick == INT64_MAX)
+        return -1;
+
+    int64_t ns = w->next_tick * NS_PER_MS - now_ns;
+    int64_t ms = ns <= 0 ? 0 : tick_at_or_after(ns);
+
+    return ms > INT_MAX ? INT_MAX : (int)ms;
 }

@@ -1,81 +1,99 @@
-#include "net/loop_internal.h"
+/*
+ * One turn after the other. The hot path of a turn without traffic of its own is one epoll_wait and
+ * one reading of the clock; nothing is allocated for an event, and sleeping is bounded by the
+ * nearest deadline instead of by a timer descriptor.
+ *
+ * An event that was fetched but not delivered is dropped by loop_remove, which looks through the
+ * rest of this turn's batch: closing is rare, delivering is not, so that the cost lies with the
+ * first.
+ */
 
-#include "base/mem.h"
+#include "net/loop.h"
+
+#include "net/deadline.h"
+#include "net/mailbox.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-/*
- * Events of one epoll_wait are delivered from an array. loop_remove blanks what is still
- * undelivered there for the removed descriptor, so that an owner may go away in any callback of the
- * same turn.
- */
+enum { LOOP_EVENTS = 128 };
 
-enum { EVENTS_MAX = 256 };
+/* How long the distance between the two clocks is believed; a step of the wall clock is seen after
+ * it. */
+#define LOOP_WALL_REFRESH_NS (100 * NS_PER_MS)
 
 struct loop {
     int epoll_fd;
+    bool stopped;
+    bool in_turn;
     int64_t now_ns;
-    int64_t wall_ns;
-    bool stopping;
-    struct epoll_event events[EVENTS_MAX];
+    int64_t wall_offset_ns; /* wall clock minus monotonic clock, read at wall_read_ns */
+    int64_t wall_read_ns;
+    loop_turn_fn hook;
+    void *hook_ctx;
+    struct loop_task *first_task;
+    struct loop_task **last_task; /* the link that the next task goes to */
+    struct loop_io wake;
+    int next_event; /* of `events`: what is before it has been delivered */
     int n_events;
-    int at_event;
+    struct epoll_event events[LOOP_EVENTS];
     struct deadlines deadlines;
-    struct loop_task *tasks;
-    struct loop_task **tasks_end;
-    loop_turn_fn turn_hook;
-    void *turn_ctx;
     struct mailbox mailbox;
-    struct loop_io mailbox_io;
 };
 
-static void read_clock(struct loop *loop)
+static void take_time(struct loop *loop)
 {
     loop->now_ns = clock_monotonic_ns();
-    loop->wall_ns = clock_wall_ns();
+    if (loop->now_ns - loop->wall_read_ns >= LOOP_WALL_REFRESH_NS) {
+        loop->wall_read_ns = loop->now_ns;
+        loop->wall_offset_ns = clock_wall_ns() - loop->now_ns;
+    }
 }
 
-static void on_mail(struct loop_io *io, uint32_t events)
+/* Edge-triggered, so the counter need not be read: each write to an eventfd is an event. */
+static void on_wake(struct loop_io *io, uint32_t events)
 {
-    struct loop *loop = container_of(io, struct loop, mailbox_io);
-
+    (void)io;
     (void)events;
-    mailbox_deliver(&loop->mailbox);
 }
 
 struct loop *loop_new(void)
 {
-    struct loop *loop = mem_zalloc(sizeof(*loop));
+    struct loop *loop = NULL;
 
-    loop->tasks_end = &loop->tasks;
+    if (posix_memalign((void **)&loop, _Alignof(struct loop), sizeof(*loop)) != 0)
+        abort();
+    *loop = (struct loop){.wall_read_ns = INT64_MIN / 2, .wake.on_event = on_wake};
+    loop->last_task = &loop->first_task;
+    take_time(loop);
+    deadlines_init(&loop->deadlines, loop->now_ns);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    deadlines_init(&loop->deadlines);
-    read_clock(loop);
-    if (loop->epoll_fd < 0 || mailbox_init(&loop->mailbox) < 0)
-        goto fail;
-    loop->mailbox_io = (struct loop_io){.fd = loop->mailbox.event_fd, .on_event = on_mail};
-    if (loop_add(loop, &loop->mailbox_io, EPOLLIN | EPOLLET) == 0)
-        return loop;
-    mailbox_deinit(&loop->mailbox);
-fail:
-    if (loop->epoll_fd >= 0)
+    if (loop->epoll_fd < 0) {
+        mem_free(loop);
+        return NULL;
+    }
+    if (mailbox_init(&loop->mailbox) != 0) {
         close(loop->epoll_fd);
-    mem_free(loop);
-    return NULL;
+        mem_free(loop);
+        return NULL;
+    }
+    loop->wake.fd = loop->mailbox.event_fd;
+    if (loop_add(loop, &loop->wake, EPOLLIN | EPOLLET) != 0) {
+        loop_free(loop);
+        return NULL;
+    }
+    return loop;
 }
 
 static void run_tasks(struct loop *loop)
 {
-    while (loop->tasks) {
-        struct loop_task *task = loop->tasks;
+    while (loop->first_task) {
+        struct loop_task *task = loop->first_task;
 
-        loop->tasks = task->next;
-        if (!loop->tasks)
-            loop->tasks_end = &loop->tasks;
+        loop->first_task = task->next; /* the task may free itself */
+        if (!loop->first_task)
+            loop->last_task = &loop->first_task;
         task->pending = false;
         task->run(task);
     }
@@ -85,22 +103,24 @@ void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    assert(!loop->in_turn);
     run_tasks(loop);
-    mailbox_deinit(&loop->mailbox);
     deadlines_deinit(&loop->deadlines);
+    mailbox_deinit(&loop->mailbox);
     close(loop->epoll_fd);
     mem_free(loop);
 }
 
-static int control(struct loop *loop, int operation, struct loop_io *io, uint32_t events)
+static int control(struct loop *loop, int op, struct loop_io *io, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = io};
 
-    return epoll_ctl(loop->epoll_fd, operation, io->fd, &event) < 0 ? -errno : 0;
+    return epoll_ctl(loop->epoll_fd, op, io->fd, &event) < 0 ? -errno : 0;
 }
 
 int loop_add(struct loop *loop, struct loop_io *io, uint32_t events)
 {
+    assert(io->on_event);
     return control(loop, EPOLL_CTL_ADD, io, events);
 }
 
@@ -112,62 +132,74 @@ int loop_modify(struct loop *loop, struct loop_io *io, uint32_t events)
 void loop_remove(struct loop *loop, struct loop_io *io)
 {
     control(loop, EPOLL_CTL_DEL, io, 0);
-    for (int i = loop->at_event; i < loop->n_events; i++)
+    for (int i = loop->next_event; i < loop->n_events; i++)
         if (loop->events[i].data.ptr == io)
             loop->events[i].data.ptr = NULL;
 }
 
-/* Milliseconds, rounded up: a deadline never wakes the loop too early to expire. */
 static int wait_ms(struct loop *loop, int max_wait_ms)
 {
-    int64_t at_ns;
-
-    if (loop->tasks)
+    if (loop->first_task)
         return 0;
-    if (!deadlines_next(&loop->deadlines, &at_ns))
-        return max_wait_ms;
-    int64_t left_ns = at_ns - clock_monotonic_ns();
-    int64_t left_ms = left_ns <= 0 ? 0 : (left_ns + NS_PER_MS - 1) / NS_PER_MS;
-    if (left_ms > INT_MAX)
-        left_ms = INT_MAX;
-    return max_wait_ms >= 0 && max_wait_ms < left_ms ? max_wait_ms : (int)left_ms;
+
+    int until_deadline = deadlines_wait_ms(&loop->deadlines, loop->now_ns);
+
+    if (max_wait_ms < 0 || (until_deadline >= 0 && until_deadline < max_wait_ms))
+        return until_deadline;
+    return max_wait_ms;
 }
 
-void loop_turn(struct loop *loop, int max_wait_ms)
+static void wait_for_events(struct loop *loop, int max_wait_ms)
 {
-    int timeout_ms = wait_ms(loop, max_wait_ms);
+    int ms = wait_ms(loop, max_wait_ms);
 
-    if (timeout_ms != 0)
-        mailbox_sleep(&loop->mailbox, &timeout_ms);
-    int n = epoll_wait(loop->epoll_fd, loop->events, EVENTS_MAX, timeout_ms);
+    if (ms != 0 && mailbox_fall_asleep(&loop->mailbox))
+        ms = 0;
+
+    int n = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS, ms);
+
     mailbox_awake(&loop->mailbox);
-    read_clock(loop);
-    loop->n_events = n > 0 ? n : 0;
-    for (loop->at_event = 0; loop->at_event < loop->n_events;) {
-        struct epoll_event *event = &loop->events[loop->at_event++];
+    assert(n >= 0 || errno == EINTR);
+    loop->n_events = n < 0 ? 0 : n;
+    loop->next_event = 0;
+}
+
+static void deliver_events(struct loop *loop)
+{
+    while (loop->next_event < loop->n_events) {
+        const struct epoll_event *event = &loop->events[loop->next_event++];
         struct loop_io *io = event->data.ptr;
 
         if (io)
             io->on_event(io, event->events);
     }
-    loop->n_events = 0;
+}
+
+void loop_turn(struct loop *loop, int max_wait_ms)
+{
+    assert(!loop->in_turn);
+    loop->in_turn = true;
+    wait_for_events(loop, max_wait_ms);
+    take_time(loop);
+    deliver_events(loop);
     mailbox_deliver(&loop->mailbox);
     deadlines_expire(&loop->deadlines, loop->now_ns);
     run_tasks(loop);
-    if (loop->turn_hook)
-        loop->turn_hook(loop->turn_ctx);
+    if (loop->hook)
+        loop->hook(loop->hook_ctx);
+    loop->in_turn = false;
 }
 
 void loop_run(struct loop *loop)
 {
-    while (!loop->stopping)
+    while (!loop->stopped)
         loop_turn(loop, -1);
-    loop->stopping = false;
+    loop->stopped = false;
 }
 
 void loop_stop(struct loop *loop)
 {
-    loop->stopping = true;
+    loop->stopped = true;
 }
 
 int64_t loop_now_ns(const struct loop *loop)
@@ -177,31 +209,34 @@ int64_t loop_now_ns(const struct loop *loop)
 
 int64_t loop_wall_ns(const struct loop *loop)
 {
-    return loop->wall_ns;
+    return loop->now_ns + loop->wall_offset_ns;
 }
 
 void loop_set_turn_hook(struct loop *loop, loop_turn_fn hook, void *ctx)
 {
-    loop->turn_hook = hook;
-    loop->turn_ctx = ctx;
-}
-
-void deadline_set(struct loop *loop, struct deadline *deadline, int64_t duration_ms)
-{
-    deadlines_set(&loop->deadlines, deadline, loop->now_ns + duration_ms * NS_PER_MS, duration_ms);
+    loop->hook = hook;
+    loop->hook_ctx = ctx;
 }
 
 void loop_defer(struct loop *loop, struct loop_task *task)
 {
+    assert(task->run);
     if (task->pending)
         return;
     task->pending = true;
     task->next = NULL;
-    *loop->tasks_end = task;
-    loop->tasks_end = &task->next;
+    *loop->last_task = task;
+    loop->last_task = &task->next;
 }
 
 void loop_post(struct loop *loop, struct loop_message *message)
 {
     mailbox_post(&loop->mailbox, message);
+}
+
+void deadline_set(struct loop *loop, struct deadline *deadline, int64_t duration_ms)
+{
+    if (!loop->in_turn)
+        take_time(loop); /* while a loop is being set up no turn does */
+    deadlines_set(&loop->deadlines, deadline, loop->now_ns, duration_ms);
 }

@@ -27,7 +27,11 @@ struct loop_io {
     loop_io_fn on_event;
 };
 
+/* NULL if the process is out of descriptors. */
 struct loop *loop_new(void);
+
+/* Runs what is deferred still, cancels all deadlines, and drops messages that no turn delivered.
+ * Descriptors stay their owners'. */
 void loop_free(struct loop *loop);
 
 /* Registers io->fd; returns 0 or a negative errno. The descriptor stays the caller's. */
@@ -54,16 +58,14 @@ int64_t loop_wall_ns(const struct loop *loop);
 typedef void (*loop_turn_fn)(void *ctx);
 void loop_set_turn_hook(struct loop *loop, loop_turn_fn hook, void *ctx);
 
-/* --- deadlines
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- deadlines --- */
 
 struct deadline;
 typedef void (*deadline_fn)(struct deadline *deadline);
 
-/* Deadlines of equal length share one FIFO, so setting one is O(1); zero-initialised before first
- * use. A deadline that is pushed back while it is armed stays where it is in its FIFO and is looked
- * at again when it gets to the front. */
+/* Setting, pushing back and cancelling are O(1), whatever the length; see deadline.h.
+ * Zero-initialised before first use. Expires at the first turn in or after the millisecond in which
+ * it ends, never early. */
 struct deadline {
     struct list link;
     int64_t at_ns;
@@ -81,14 +83,13 @@ static inline bool deadline_is_set(const struct deadline *deadline)
     return deadline->queue != NULL;
 }
 
-/* --- deferred work and messages
- * ------------------------------------------------------------------------------------ */
+/* --- deferred work and messages --- */
 
 struct loop_task;
 typedef void (*loop_task_fn)(struct loop_task *task);
 
 /* Work for the end of this turn, in order; typically a free. A task that is pending already is left
- * where it is. */
+ * where it is. What a task defers is run as well before the turn is over. */
 struct loop_task {
     struct loop_task *next;
     loop_task_fn run;

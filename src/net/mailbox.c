@@ -1,4 +1,4 @@
-#include "net/loop_internal.h"
+#include "net/mailbox.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -6,7 +6,7 @@
 
 int mailbox_init(struct mailbox *m)
 {
-    atomic_init(&m->top, NULL);
+    atomic_init(&m->newest, NULL);
     atomic_init(&m->asleep, false);
     m->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return m->event_fd < 0 ? -errno : 0;
@@ -17,54 +17,55 @@ void mailbox_deinit(struct mailbox *m)
     close(m->event_fd);
 }
 
-/* seq_cst on `asleep` and `top` in mailbox_post and mailbox_sleep: either the sender sees the
- * receiver asleep and writes the descriptor, or the receiver sees the message and does not sleep.
- */
 void mailbox_post(struct mailbox *m, struct loop_message *message)
 {
-    struct loop_message *top = atomic_load(&m->top);
+    struct loop_message *newest = atomic_load_explicit(&m->newest, memory_order_relaxed);
 
-    do {
-        message->next = top;
-    } while (!atomic_compare_exchange_weak(&m->top, &top, message));
-    if (atomic_load(&m->asleep)) {
-        uint64_t one = 1;
+    do
+        message->next = newest;
+    while (!atomic_compare_exchange_weak(&m->newest, &newest, message));
+
+    /* The load spares the write to the receiver's line where it is awake, the usual case. */
+    if (atomic_load(&m->asleep) && atomic_exchange(&m->asleep, false)) {
+        const uint64_t one = 1;
+        /* It can fail only with EAGAIN, when 2^64 - 2 wake-ups are counted. */
         ssize_t written = write(m->event_fd, &one, sizeof(one));
 
         (void)written;
     }
 }
 
-void mailbox_deliver(struct mailbox *m)
-{
-    struct loop_message *newest_first, *in_order = NULL;
-
-    if (!atomic_load_explicit(&m->top, memory_order_relaxed))
-        return;
-    newest_first = atomic_exchange(&m->top, NULL);
-    while (newest_first) {
-        struct loop_message *next = newest_first->next;
-
-        newest_first->next = in_order;
-        in_order = newest_first;
-        newest_first = next;
-    }
-    while (in_order) {
-        struct loop_message *message = in_order;
-
-        in_order = message->next;
-        message->on_delivery(message);
-    }
-}
-
-void mailbox_sleep(struct mailbox *m, int *timeout_ms)
+bool mailbox_fall_asleep(struct mailbox *m)
 {
     atomic_store(&m->asleep, true);
-    if (atomic_load(&m->top))
-        *timeout_ms = 0;
+    return atomic_load(&m->newest) != NULL;
 }
 
 void mailbox_awake(struct mailbox *m)
 {
+    /* Relaxed: a sender that still sees `true` only makes one write too many. */
     atomic_store_explicit(&m->asleep, false, memory_order_relaxed);
+}
+
+void mailbox_deliver(struct mailbox *m)
+{
+    /* Relaxed: what is missed here is seen by mailbox_fall_asleep. */
+    if (!atomic_load_explicit(&m->newest, memory_order_relaxed))
+        return;
+
+    struct loop_message *newest = atomic_exchange(&m->newest, NULL), *oldest = NULL;
+
+    while (newest) {
+        struct loop_message *next = newest->next;
+
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    while (oldest) {
+        struct loop_message *next = oldest->next; /* the callback may free the message */
+
+        oldest->on_delivery(oldest);
+        oldest = next;
+    }
 }
