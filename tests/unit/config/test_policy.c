@@ -94,6 +94,9 @@ static void test_unknown_keys_about_regions_are_errors(void)
     REFUSES(MODELS "keys:\n  - {name: a, key: x, country: fr}\n",
             "4:23: error: keys[0].country: this key about regions is not known, and none is passed "
             "over; did you mean \"region_rule\"?");
+    REFUSES(MODELS "customers:\n  - {user_id: a, my-Regoin: eu}\n",
+            "4:18: error: customers[0].my-Regoin: this key about regions is not known, and none is "
+            "passed over; did you mean \"allowed_model_region\"?");
     REFUSES(MODELS "data_residency: eu\n",
             "3:1: error: data_residency: this key about regions is not known, and none is passed "
             "over; did you mean \"default_customer_rule\"?");
