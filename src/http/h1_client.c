@@ -1,7 +1,5 @@
 #include "http/h1_client.h"
-#include "http/h1_write.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -120,7 +118,7 @@ static bool is_silent(struct client_conn *conn)
 }
 
 /* After a release: back to the pool, if nothing speaks against it. */
-static void settle(struct client_conn *conn)
+void h1_client_settle(struct client_conn *conn)
 {
     struct h1_conn *c = &conn->c;
     bool clean = c->received_all && c->sent_all && !c->cut_short && !c->send_failed &&
@@ -273,7 +271,7 @@ static void input(struct client_conn *conn)
     c->pumping = false;
     if (n > 0 && c->t.readable && appetite(conn))
         h1_conn_read_again(c);
-    settle(conn);
+    h1_client_settle(conn);
 }
 
 /* --- events --- */
@@ -399,78 +397,3 @@ void h1_client_on_deadline(struct deadline *deadline)
         break;
     }
 }
-
-/* --- the stream's functions --- */
-
-static struct client_conn *of_stream(struct stream *s)
-{
-    return container_of(s, struct client_conn, c.stream);
-}
-
-static void send_head(struct stream *s, const struct http_head *head, enum stream_end end)
-{
-    struct client_conn *conn = of_stream(s);
-    struct h1_conn *c = &conn->c;
-    enum h1_framing framing;
-
-    if (c->dead || c->send_failed)
-        return;
-    assert(conn->state == CLIENT_BUSY && !c->sent_head);
-    buf_clear(&c->worker->text);
-    conn->asked = (uint8_t)head->method;
-    if (h1_write_request(&c->worker->text, head, end, &framing) < 0) {
-        h1_client_fail_later(conn, STREAM_PROTOCOL_ERROR);
-        return;
-    }
-    h1_conn_begin_message(c, framing, head->content_length, end);
-}
-
-static size_t write_body(struct stream *s, const struct iovec *iov, int n, enum stream_end end)
-{
-    return h1_conn_write(&of_stream(s)->c, iov, n, end);
-}
-
-static void send_trailers(struct stream *s, const struct http_head *trailers)
-{
-    h1_conn_write_trailers(&of_stream(s)->c, trailers);
-}
-
-static void flush(struct stream *s)
-{
-    h1_conn_release_head(&of_stream(s)->c);
-}
-
-static void consume(struct stream *s, size_t n)
-{
-    struct client_conn *conn = of_stream(s);
-
-    if (h1_conn_consumed(&conn->c, n) && !conn->c.dead) {
-        conn->resumes = true;
-        h1_conn_defer(&conn->c);
-    }
-}
-
-static void release(struct stream *s)
-{
-    struct client_conn *conn = of_stream(s);
-    struct h1_conn *c = &conn->c;
-
-    assert(c->leased);
-    c->leased = false;
-    conn->failing = false;
-    if (c->closed)
-        h1_conn_defer(c);
-    else if (conn->state != CLIENT_BUSY || c->dead || !c->received_all || !c->sent_all)
-        h1_client_close(conn, TRANSPORT_RESET);
-    else if (!c->pumping)
-        settle(conn);
-}
-
-const struct stream_ops h1_client_ops = {
-    .send_head = send_head,
-    .write = write_body,
-    .send_trailers = send_trailers,
-    .flush = flush,
-    .consume = consume,
-    .release = release,
-};

@@ -2,7 +2,7 @@
 
 /*
  * The client's side of HTTP/1.1, inside: upstream.c holds the pools, h1_dial.c the way to a
- * connection, h1_client.c an exchange on it.
+ * connection, h1_client.c an exchange on it, h1_client_send.c the stream functions.
  *
  *   RESOLVING ──► CONNECTING ──► BUSY ◄──► IDLE
  *       └──────────────┴──────────┴─────────┴───► CLOSED
@@ -73,7 +73,7 @@ struct upstream_pools {
     bool freed; /* waits for the last connection's memory */
 };
 
-extern const struct stream_ops h1_client_ops;
+extern const struct stream_ops h1_client_ops; /* h1_client_send.c */
 
 /* h1_client.c */
 void h1_client_on_transport(struct transport *t, unsigned events);
@@ -88,6 +88,9 @@ void h1_client_fail(struct client_conn *conn, enum stream_reset why);
 /* The same from within a function that the user called: told at the end of the turn. */
 void h1_client_fail_later(struct client_conn *conn, enum stream_reset why);
 void h1_client_close(struct client_conn *conn, enum transport_close how);
+
+/* After a release: back to the pool, if nothing speaks against it. */
+void h1_client_settle(struct client_conn *conn);
 
 /* h1_dial.c */
 void h1_dial(struct client_conn *conn);

@@ -248,7 +248,7 @@ static enum h1_result run(struct pass *x)
     enum h1_result result = H1_MORE;
     str line;
 
-    x->m->head = (struct http_head){.content_length = HTTP_LENGTH_NONE};
+    *x->m = (struct h1_message){.head.content_length = HTTP_LENGTH_NONE};
     while (!(fault = judge_first_byte(x)) && result == H1_MORE && take_line(x, &line, &fault)) {
         if (!x->p->has_start) {
             fault = parse_start(x, line);

@@ -2,8 +2,8 @@
 
 /*
  * The server's side of HTTP/1.1, inside: server.c holds the server and its connections, h1_server.c
- * a connection's input and its way from one state to the next, h1_server_send.c the stream
- * functions and the codec's own answers.
+ * a connection's way from one state to the next, h1_server_input.c what it reads,
+ * h1_server_send.c the stream functions and the codec's own answers.
  *
  *                          head complete
  *      IDLE ────────────────────────────────────► EXCHANGE
@@ -103,10 +103,31 @@ void h1_server_wait(struct server_conn *conn, enum server_wait what);
 
 /* The user has released the stream: decides what becomes of the connection. */
 void h1_server_settle(struct server_conn *conn);
+
+/* Request read, answer queued, stream released: on to the next request, or to CLOSING. */
+void h1_server_finish_exchange(struct server_conn *conn);
+
+/* The request turned out to be broken in its body. */
+void h1_server_break_off(struct server_conn *conn, unsigned status, str detail,
+                         enum stream_reset why);
+
+/* The client has ended its sending side, or all of it. */
+void h1_server_peer_gone(struct server_conn *conn);
 void h1_server_start_closing(struct server_conn *conn);
+
+/* In CLOSING: once everything is sent, ends the sending side and lingers, unless the client is
+ * known to send nothing more. */
+void h1_server_go_on_closing(struct server_conn *conn);
 
 /* Closes at once; a stream that is leased and has not ended both ways is reset. */
 void h1_server_close(struct server_conn *conn, enum transport_close how, enum stream_reset why);
+void h1_server_close_quietly(struct server_conn *conn);
+
+/* h1_server_input.c */
+
+/* Digests what was kept; if that is not enough, one read and what it brought. More waits for the
+ * next turn, so that a connection that never runs dry leaves room for others. */
+void h1_server_input(struct server_conn *conn);
 
 /* h1_server_send.c */
 

@@ -8,8 +8,8 @@
  *
  * Pipelined requests are answered in order, one at a time; those behind the current one wait unread
  * in the kernel, apart from what came with it in one read. A client that closes or resets, or only
- * ends its sending side, while an exchange is under way has cancelled it (STREAM_CANCELLED), even if
- * its request, or several, had arrived in full.
+ * ends its sending side, while an exchange is under way has cancelled it (STREAM_CANCELLED), even
+ * if its request, or several, had arrived in full.
  */
 
 #include "base/buf.h"
@@ -21,7 +21,7 @@ struct http_server;
 struct http_server_limits {
     size_t head_bytes; /* request line and headers; more is 431 (414 for the request line alone) */
     size_t headers;    /* number of header lines; more is 431 */
-    int64_t head_ms;  /* from a request's first byte to its complete head; then 408 */
+    int64_t head_ms;   /* from a request's first byte to its complete head; then 408 */
     int64_t body_idle_ms;  /* between bytes of a body while bytes are wanted; then 408 */
     int64_t keep_alive_ms; /* idle between requests */
     int64_t write_idle_ms; /* a client that takes no bytes for so long is reset */

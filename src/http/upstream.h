@@ -7,10 +7,15 @@
  * A pool's key is the origin, which stands for one endpoint in one revision of its address, region
  * and TLS identity: connections never serve another origin, and an origin that is retired closes
  * its idle connections and lets busy ones finish. A keep-alive connection that the peer closed is
- * noticed when it happens (EPOLLRDHUP stays registered); one that dies before the first byte of an
- * answer, after at least one answer before, resets its stream with STREAM_REFUSED and unprocessed =
- * true only where no byte of the request had been written, else with unprocessed = false and
- * STREAM_PEER_CLOSED.
+ * noticed when it happens (EPOLLRDHUP stays registered). One that was used before and dies before
+ * the first byte of an answer resets its stream with STREAM_REFUSED and unprocessed = true only
+ * where the peer's kernel cannot have taken the request: nothing was written, or the peer's FIN
+ * acknowledged none of it (TCP without TLS only). Else it is STREAM_PEER_CLOSED, unprocessed =
+ * false.
+ *
+ * A connection goes back to its pool only after an answer that ended where its framing says, with
+ * nothing behind it, to a request that was sent in full. Releasing a stream before that closes the
+ * connection at once, whatever it is doing. Events never come from within a call of the user's.
  */
 
 #include "http/stream.h"
@@ -43,9 +48,9 @@ enum upstream_opened {
     UPSTREAM_CONNECTING, /* on_open or on_reset follows, never before this returns */
 };
 
-/* Leases an idle connection or dials. `origin` must stay valid until the stream is released; its
- * strings are copied where a connection outlives it. Returns an enum upstream_opened, or a negative
- * errno. */
+/* Leases an idle connection or dials; what goes wrong with dialling comes as on_reset. `origin`
+ * must stay valid until the stream is released; its strings are copied where a connection outlives
+ * it. Returns an enum upstream_opened, or a negative errno. */
 int upstream_open(struct upstream_pools *pools, const struct upstream_origin *origin,
                   int64_t connect_ms, const struct stream_events *events, void *ctx,
                   struct stream **ret_stream);
