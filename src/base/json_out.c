@@ -1,5 +1,7 @@
 #include "base/json_out.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 
 void json_out_init(struct json_out *j, struct buf *to)
@@ -62,30 +64,6 @@ void json_key(struct json_out *j, const char *name)
     j->has_member &= ~(1u << j->depth);
 }
 
-/* Length of the well-formed UTF-8 sequence at p (RFC 3629 section 4), or 0. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    static const struct {
-        unsigned char first_lo, first_hi, second_lo, second_hi, length;
-    } forms[] = {
-        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (p[0] < forms[i].first_lo || p[0] > forms[i].first_hi)
-            continue;
-        if (n < forms[i].length || p[1] < forms[i].second_lo || p[1] > forms[i].second_hi)
-            return 0;
-        for (size_t k = 2; k < forms[i].length; k++)
-            if (p[k] < 0x80 || p[k] > 0xbf)
-                return 0;
-        return forms[i].length;
-    }
-    return 0;
-}
-
 static void escape_ascii(struct buf *to, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -126,12 +104,12 @@ void json_escape(struct buf *to, str value)
             escape_ascii(to, p[i++]);
             continue;
         }
-        size_t length = utf8_length(p + i, value.n - i);
-        if (length)
-            buf_put(to, p + i, length);
+        int length = utf8_length(str_from(value, i));
+        if (length > 0)
+            buf_put(to, p + i, (size_t)length);
         else
             buf_put(to, "\xef\xbf\xbd", 3);
-        i += length ? length : 1;
+        i += length > 0 ? (size_t)length : 1;
     }
 }
 

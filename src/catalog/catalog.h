@@ -226,6 +226,8 @@ struct catalog {
     size_t n_wildcards;
     const struct catalog_alias *aliases;
     size_t n_aliases;
+
+    void *attachment; /* of whoever publishes it; not encoded */
 };
 
 struct catalog_alias {

@@ -1,0 +1,121 @@
+#include "edge/account.h"
+
+static enum metric_word word_of_mode(enum route_mode mode)
+{
+    static const enum metric_word words[] = {
+        [ROUTE_PINNED] = WORD_PINNED,     [ROUTE_PREFERRED] = WORD_PREFERRED, [ROUTE_CARBON_AWARE] = WORD_CARBON_AWARE,
+        [ROUTE_DEGRADED] = WORD_DEGRADED, [ROUTE_REFUSED] = WORD_REFUSED,
+    };
+
+    return words[mode];
+}
+
+static bool is_routed(const struct exchange *x)
+{
+    return x->surface.surface &&
+           (x->surface.surface->kind == SURFACE_INFERENCE || x->surface.surface->kind == SURFACE_STORED);
+}
+
+static void count(struct exchange *x, uint16_t region, int64_t duration_ns)
+{
+    struct metrics_shard *m = x->worker->metrics;
+
+    metrics_add(m, METRIC_REQUESTS, region, (uint16_t)word_of_mode(x->trace.mode), x->outcome, 1);
+    metrics_observe_ns(m, METRIC_OVERHEAD, WORD_NONE, x->own_ns);
+    metrics_observe_ns(m, METRIC_DURATION, region, duration_ns);
+    if (x->prompt_tokens)
+        metrics_add(m, METRIC_TOKENS, region, WORD_PROMPT, WORD_NONE, x->prompt_tokens);
+    if (x->completion_tokens)
+        metrics_add(m, METRIC_TOKENS, region, WORD_COMPLETION, WORD_NONE, x->completion_tokens);
+}
+
+static void member_text(struct json_out *j, const char *name, str value)
+{
+    if (value.n)
+        json_member_str(j, name, value);
+}
+
+static void put_who(struct json_out *j, const struct exchange *x)
+{
+    char digest[2 * sizeof(x->customer.lo)];
+
+    member_text(j, "key", x->key_id);
+    if (x->customer.lo | x->customer.hi) {
+        hex_encode(&x->customer.lo, sizeof(x->customer.lo), digest);
+        json_member_str(j, "customer", str_make(digest, sizeof(digest)));
+    }
+}
+
+static void put_route(struct json_out *j, const struct exchange *x)
+{
+    member_text(j, "model_group", x->group);
+    json_member_str(j, "decision_mode", route_mode_name(x->trace.mode));
+    json_member_str(j, "decision_reason", route_reason_name(x->trace.reason));
+    member_text(j, "region", x->trace.region);
+    json_key(j, "attempts");
+    json_open_array(j);
+    for (size_t i = 0; i < x->trace.n_attempts; i++) {
+        json_open_object(j);
+        json_member_str(j, "region", x->trace.attempts[i].region);
+        json_member_str(j, "endpoint", x->trace.attempts[i].endpoint);
+        json_member_str(j, "outcome", route_outcome_name(x->trace.attempts[i].outcome));
+        json_member_bool(j, "bytes_sent", x->trace.attempts[i].bytes_sent);
+        json_close_object(j);
+    }
+    json_close_array(j);
+}
+
+enum { LOGGED_TARGET_MAX = 512 };
+
+/* Without the query, which may hold anything. */
+static str logged_path(const struct exchange *x)
+{
+    return str_upto(str_upto(x->head->target, str_find(x->head->target, '?', 0)), LOGGED_TARGET_MAX);
+}
+
+static void write_line(struct exchange *x, int64_t duration_ns)
+{
+    struct buf *line = access_log_begin(x->worker->log);
+    char when[CLOCK_RFC3339_LEN];
+    struct json_out j;
+
+    if (!line) {
+        metrics_add(x->worker->metrics, METRIC_LOG_DROPPED, WORD_NONE, WORD_NONE, WORD_NONE, 1);
+        return;
+    }
+    clock_format_rfc3339(loop_wall_ns(x->worker->loop), when);
+    json_out_init(&j, line);
+    json_open_object(&j);
+    json_member_str(&j, "time", str_make(when, sizeof(when)));
+    json_member_str(&j, "event", STR("request"));
+    json_member_str(&j, "request_id", x->request_id);
+    json_member_str(&j, "method", x->head->method_text);
+    json_member_str(&j, "path", logged_path(x));
+    put_who(&j, x);
+    if (is_routed(x))
+        put_route(&j, x);
+    json_member_u64(&j, "status", x->status);
+    json_member_str(&j, "outcome", metrics_label_text(x->outcome));
+    if (x->fault)
+        json_member_str(&j, "code", fault_row(x->fault)->code);
+    json_member_u64(&j, "bytes_in", x->bytes_in);
+    json_member_u64(&j, "bytes_out", x->bytes_out);
+    if (x->prompt_tokens | x->completion_tokens) {
+        json_member_u64(&j, "prompt_tokens", x->prompt_tokens);
+        json_member_u64(&j, "completion_tokens", x->completion_tokens);
+    }
+    json_member_i64(&j, "duration_us", duration_ns / NS_PER_US);
+    json_member_i64(&j, "overhead_us", x->own_ns / NS_PER_US);
+    json_close_object(&j);
+    buf_put_char(line, '\n');
+    access_log_end(x->worker->log);
+}
+
+void account(struct exchange *x)
+{
+    int64_t duration_ns = clock_monotonic_ns() - x->began_ns;
+
+    if (is_routed(x))
+        count(x, x->trace.region.n ? metrics_label(x->trace.region) : WORD_NONE, duration_ns);
+    write_line(x, duration_ns);
+}

@@ -1,0 +1,108 @@
+/* Answers that are Ambit's own, and the headers that every answer carries. */
+
+#include "edge/edge.h"
+#include "edge/exchange.h"
+
+static void put(struct http_header *headers, size_t *n, str name, str value)
+{
+    if (value.n)
+        headers[(*n)++] = (struct http_header){.name = name, .value = value, .id = http_header_id(name)};
+}
+
+/* Ambit's own time up to now: what passed since the head came in, less the body's arrival and the upstream's. */
+static int64_t own_time_ns(const struct exchange *x)
+{
+    return x->own_ns + (clock_monotonic_ns() - x->answered_ns);
+}
+
+size_t answer_headers(struct exchange *x, struct http_header *headers)
+{
+    const struct attempt *a = x->trace.region.n ? x->attempt : NULL;
+    size_t n = 0;
+
+    x->own_ns = own_time_ns(x);
+    x->answered_ns = clock_monotonic_ns();
+    put(headers, &n, STR("x-request-id"), x->request_id);
+    put(headers, &n, STR("x-ambit-overhead-us"),
+        arena_printf(&x->arena, "%lld", (long long)(x->own_ns / NS_PER_US)));
+    put(headers, &n, STR("x-litellm-model-group"), x->group);
+    put(headers, &n, STR("x-litellm-attempted-retries"),
+        arena_printf(&x->arena, "%zu", x->trace.n_attempts ? x->trace.n_attempts - 1 : 0));
+    if (!a)
+        return n;
+    put(headers, &n, STR("x-ambit-region"), x->trace.region);
+    put(headers, &n, STR("x-litellm-model-region"), x->trace.region);
+    put(headers, &n, STR("x-litellm-model-id"), a->endpoint_id);
+    put(headers, &n, STR("x-litellm-model-api-base"), a->api_base);
+    put(headers, &n, STR("x-litellm-api-base"), a->api_base);
+    return n;
+}
+
+static void send_own(struct exchange *x, unsigned status, str content_type, str body, const struct http_header *extra,
+                     size_t n_extra)
+{
+    struct http_header headers[ANSWER_HEADERS_MAX + 8];
+    struct http_head head = {
+        .status = status, .version = 11, .content_length = (int64_t)body.n, .headers = headers};
+
+    headers[head.n_headers++] = (struct http_header){
+        .name = STR("content-type"), .value = content_type, .id = HTTP_HEADER_CONTENT_TYPE};
+    for (size_t i = 0; i < n_extra; i++)
+        headers[head.n_headers++] = extra[i];
+    head.n_headers += answer_headers(x, headers + head.n_headers);
+    exchange_move(x, EXCHANGE_ANSWERING);
+    x->status = status;
+    x->bytes_out += body.n;
+    stream_send_head(x->client, &head, body.n ? STREAM_MORE : STREAM_END);
+    struct iovec iov = {(char *)body.p, body.n};
+    size_t taken = body.n ? stream_write(x->client, &iov, 1, STREAM_END) : 0;
+    if (x->state == EXCHANGE_OVER)
+        return;
+    if (taken == body.n) {
+        exchange_finish(x, (enum metric_word)x->outcome);
+        return;
+    }
+    /* A long list of models, say: the rest goes when the client takes it. */
+    buf_put_str(&x->out, str_from(body, taken));
+    x->out_ends = true;
+}
+
+void exchange_answer(struct exchange *x, unsigned status, str content_type, str body)
+{
+    x->outcome = status < 400 ? WORD_OK : status < 500 ? WORD_CLIENT_ERROR : WORD_SERVER_ERROR;
+    send_own(x, status, content_type, body, NULL, 0);
+}
+
+static size_t fault_headers(struct exchange *x, enum fault fault, struct http_header *headers)
+{
+    size_t n = 0;
+
+    if (fault_row(fault)->retry == FAULT_RETRY_NO)
+        put(headers, &n, STR("x-should-retry"), STR("false"));
+    if (x->retry_after_s && fault_row(fault)->status == 503)
+        put(headers, &n, STR("retry-after"), arena_printf(&x->arena, "%lld", (long long)x->retry_after_s));
+    if (fault_row(fault)->status == 401)
+        put(headers, &n, STR("www-authenticate"), STR("Bearer"));
+    return n;
+}
+
+void exchange_refuse(struct exchange *x, enum fault fault, str message, str param)
+{
+    struct buf *body = &x->worker->scratch;
+    struct http_header headers[4];
+    size_t n_headers = fault_headers(x, fault, headers);
+    enum metric_word rule = x->refusing_rule ? x->refusing_rule : WORD_NONE;
+
+    x->fault = fault;
+    x->outcome = fault_row(fault)->status < 500 || fault == FAULT_PIN_UNAVAILABLE ? WORD_REFUSED : WORD_SERVER_ERROR;
+    if (x->trace.n_attempts == 0) {
+        x->trace.mode = ROUTE_REFUSED;
+        x->trace.reason = ROUTE_REASON_REFUSED;
+    }
+    metrics_add(x->worker->metrics, METRIC_REFUSALS, metrics_label(fault_row(fault)->code), (uint16_t)rule, WORD_NONE, 1);
+    str text = arena_copy(&x->arena, message);
+    buf_clear(body);
+    fault_body(fault, text, param, body);
+    str copy = arena_copy(&x->arena, buf_str(body));
+    send_own(x, fault_row(fault)->status, STR("application/json"), copy, headers, n_headers);
+}

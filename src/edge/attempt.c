@@ -1,0 +1,463 @@
+#include "edge/attempt.h"
+
+#include "edge/edge.h"
+#include "edge/exchange.h"
+
+#include <assert.h>
+
+/* --- deriving the request ------------------------------------------------------------------------------------------ */
+
+/* What a client may tell the upstream: content negotiation, tracing, and what OpenAI's own headers mean. Credentials, cookies, hop-by-hop
+ * and routing headers never pass, and neither does what nobody has thought of. */
+static const str forwarded_names[] = {
+    STR_INIT("accept"),        STR_INIT("accept-language"), STR_INIT("content-type"), STR_INIT("user-agent"),
+    STR_INIT("traceparent"),   STR_INIT("tracestate"),      STR_INIT("openai-beta"),  STR_INIT("idempotency-key"),
+    STR_INIT("x-client-request-id"),
+};
+
+static bool is_forwarded(const struct http_header *header)
+{
+    if (header->id != HTTP_HEADER_OTHER && header->id != HTTP_HEADER_CONTENT_TYPE)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(forwarded_names); i++)
+        if (str_ieq(header->name, forwarded_names[i]))
+            return true;
+    return header->name.n > 12 && str_ieq(str_upto(header->name, 12), STR("x-stainless-"));
+}
+
+static bool is_azure_stored(const struct exchange *x)
+{
+    return str_starts(x->surface.path, STR("/responses"));
+}
+
+static str derive_target(struct exchange *x, const struct catalog_endpoint *e, str model)
+{
+    str query = x->surface.query;
+
+    if (e->provider == PROVIDER_AZURE) {
+        if (is_azure_stored(x))
+            return arena_printf(&x->arena, "%.*s/openai%.*s?api-version=%.*s", STR_ARG(e->base_path),
+                                STR_ARG(x->surface.path), STR_ARG(e->api_version));
+        return arena_printf(&x->arena, "%.*s/openai/deployments/%.*s%.*s?api-version=%.*s", STR_ARG(e->base_path),
+                            STR_ARG(model), STR_ARG(x->surface.path), STR_ARG(e->api_version));
+    }
+    return arena_printf(&x->arena, "%.*s%.*s%s%.*s", STR_ARG(e->base_path), STR_ARG(x->surface.path),
+                        query.n ? "?" : "", STR_ARG(query));
+}
+
+static str derive_authority(struct arena *arena, const struct catalog_endpoint *e)
+{
+    bool literal_v6 = str_find(e->host, ':', 0) < e->host.n;
+
+    if (e->unix_path.n)
+        return STR("localhost");
+    if (e->port == (e->tls ? 443 : 80))
+        return arena_printf(arena, literal_v6 ? "[%.*s]" : "%.*s", STR_ARG(e->host));
+    return arena_printf(arena, literal_v6 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(e->host), e->port);
+}
+
+static void add_header(struct http_head *head, str name, str value, enum http_header_id id)
+{
+    head->headers[head->n_headers++] = (struct http_header){.name = name, .value = value, .id = id};
+}
+
+static void add_credential(struct exchange *x, struct http_head *head, const struct catalog_endpoint *e)
+{
+    if (e->credential.n == 0)
+        return;
+    if (e->provider == PROVIDER_AZURE)
+        add_header(head, STR("api-key"), arena_copy(&x->arena, e->credential), HTTP_HEADER_API_KEY);
+    else
+        add_header(head, STR("authorization"), arena_printf(&x->arena, "Bearer %.*s", STR_ARG(e->credential)),
+                   HTTP_HEADER_AUTHORIZATION);
+}
+
+static struct http_head *derive_head(struct exchange *x, const struct catalog_endpoint *e, str model, size_t body_bytes)
+{
+    struct http_head *head = arena_zalloc(&x->arena, sizeof(*head));
+    bool has_body = x->surface.surface->body != SURFACE_BODY_NONE;
+
+    *head = (struct http_head){
+        .method = x->head->method,
+        .method_text = x->head->method_text,
+        .target = derive_target(x, e, model),
+        .authority = derive_authority(&x->arena, e),
+        .version = 11,
+        .content_length = has_body ? (int64_t)body_bytes : HTTP_LENGTH_NONE,
+    };
+    /* Ours: credential, request id, accept-encoding; then the endpoint's own; then what the client may say. */
+    head->headers =
+        arena_alloc(&x->arena, (3 + e->n_extra_headers + x->head->n_headers) * sizeof(*head->headers));
+    add_credential(x, head, e);
+    add_header(head, STR("x-request-id"), x->request_id, HTTP_HEADER_X_REQUEST_ID);
+    add_header(head, STR("accept-encoding"), STR("identity"), HTTP_HEADER_ACCEPT_ENCODING);
+    for (size_t i = 0; i < e->n_extra_headers; i++)
+        add_header(head, arena_copy(&x->arena, e->extra_headers[i].name),
+                   arena_copy(&x->arena, e->extra_headers[i].value), http_header_id(e->extra_headers[i].name));
+    for (size_t i = 0; i < x->head->n_headers; i++)
+        if (is_forwarded(&x->head->headers[i]))
+            head->headers[head->n_headers++] = x->head->headers[i];
+    return head;
+}
+
+static size_t derive(struct attempt *a, struct exchange *x, const struct catalog *catalog,
+                     const struct catalog_group *group, const struct catalog_endpoint *e)
+{
+    str matched = STR_NULL, model = e->upstream_model;
+
+    (void)group;
+    if (e->wildcard && x->facts.model.n) {
+        /* What `*` stood for in the group's name goes on to the upstream. */
+        catalog_find_group(catalog, x->facts.model, &matched);
+        model = matched;
+    }
+    model = arena_copy(&x->arena, model);
+    size_t bytes = request_derive_body(&x->facts, str_make(x->body, x->body_n), model, &x->arena, &a->segments,
+                                       &a->n_segments);
+    a->head = derive_head(x, e, model, bytes);
+    return bytes;
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------- */
+
+static struct exchange *owner(struct attempt *a)
+{
+    return a->exchange;
+}
+
+static struct worker *worker_of(struct attempt *a)
+{
+    return a->exchange->worker;
+}
+
+static void fail(struct attempt *a, enum route_outcome outcome)
+{
+    struct exchange *x = owner(a);
+
+    attempt_end(a, outcome);
+    exchange_attempt_failed(x, a);
+}
+
+static void advance(struct attempt *a, size_t n)
+{
+    while (n) {
+        size_t rest = a->segments[a->segment_at].iov_len - a->segment_offset;
+
+        if (n < rest) {
+            a->segment_offset += n;
+            return;
+        }
+        n -= rest;
+        a->segment_at++;
+        a->segment_offset = 0;
+    }
+}
+
+enum { SEND_SLICES = 8 };
+
+static void send_body(struct attempt *a)
+{
+    while (!a->sent && a->stream) {
+        struct iovec slices[SEND_SLICES];
+        size_t total = 0;
+        int n = 0;
+
+        for (size_t i = a->segment_at; i < a->n_segments && n < SEND_SLICES; i++, n++) {
+            size_t skip = i == a->segment_at ? a->segment_offset : 0;
+
+            slices[n] = (struct iovec){(char *)a->segments[i].iov_base + skip, a->segments[i].iov_len - skip};
+            total += slices[n].iov_len;
+        }
+        bool last = a->segment_at + (size_t)n == a->n_segments;
+        size_t taken = stream_write(a->stream, slices, n, last ? STREAM_END : STREAM_MORE);
+        advance(a, taken);
+        if (taken < total)
+            return;
+        a->sent = last;
+    }
+    a->sent_ns = clock_monotonic_ns();
+}
+
+static void send_request(struct attempt *a)
+{
+    struct exchange *x = owner(a);
+    bool has_body = x->surface.surface->body != SURFACE_BODY_NONE;
+
+    stream_send_head(a->stream, a->head, has_body ? STREAM_MORE : STREAM_END);
+    if (has_body) {
+        send_body(a);
+    } else {
+        stream_flush(a->stream);
+        a->sent = true;
+        a->sent_ns = clock_monotonic_ns();
+    }
+}
+
+/* --- what the stream tells ------------------------------------------------------------------------------------------ */
+
+/* The policy may have changed while the connection was made: then nothing is sent, and the exchange chooses anew. */
+static void on_open(void *ctx, struct stream *s)
+{
+    struct attempt *a = ctx;
+
+    (void)s;
+    if (worker_catalog(worker_of(a))->revision != a->policy_revision) {
+        fail(a, ROUTE_OUTCOME_POLICY_CHANGED);
+        return;
+    }
+    int64_t now_ns = clock_monotonic_ns();
+    region_latency_add(a->state->latency, (now_ns - a->began_ns) / NS_PER_US, now_ns,
+                       worker_catalog(worker_of(a))->settings.latency_window_ms * NS_PER_MS);
+    deadline_set(worker_of(a)->loop, &a->timer, a->first_byte_ms);
+    send_request(a);
+}
+
+static void on_head(void *ctx, struct stream *s, const struct http_head *head, enum stream_end end)
+{
+    struct attempt *a = ctx;
+
+    (void)s;
+    if (head->status < 200)
+        return;
+    a->first_byte_ns = clock_monotonic_ns();
+    a->status = head->status;
+    a->ended = end == STREAM_END;
+    if (a->ended)
+        deadline_cancel(&a->timer);
+    else
+        deadline_set(worker_of(a)->loop, &a->timer, a->idle_ms);
+    owner(a)->trace.attempts[a->record].status = head->status;
+    exchange_answered(owner(a), a, head, end);
+}
+
+static void on_body(void *ctx, struct stream *s, str slice)
+{
+    struct attempt *a = ctx;
+    struct exchange *x = owner(a);
+
+    (void)s;
+    deadline_set(worker_of(a)->loop, &a->timer, a->idle_ms);
+    if (x->parked == a) {
+        /* Copied: it may still become the client's answer. No credit is returned, so the stream's window bounds it. */
+        buf_put_str(&a->held, slice);
+        return;
+    }
+    relay_body(x, slice);
+}
+
+static void on_end(void *ctx, struct stream *s, const struct http_head *trailers)
+{
+    struct attempt *a = ctx;
+    struct exchange *x = owner(a);
+
+    (void)s;
+    (void)trailers;
+    a->ended = true;
+    deadline_cancel(&a->timer);
+    if (x->parked != a)
+        relay_end(x);
+}
+
+static void on_writable(void *ctx, struct stream *s)
+{
+    struct attempt *a = ctx;
+
+    (void)s;
+    if (!a->sent)
+        send_body(a);
+}
+
+static enum route_outcome outcome_of(enum stream_reset why)
+{
+    switch (why) {
+    case STREAM_CONNECT_FAILED:
+        return ROUTE_OUTCOME_CONNECT_FAILED;
+    case STREAM_CONNECT_TIMEOUT:
+        return ROUTE_OUTCOME_CONNECT_TIMEOUT;
+    case STREAM_TLS_FAILED:
+        return ROUTE_OUTCOME_TLS_FAILED;
+    case STREAM_PROTOCOL_ERROR:
+        return ROUTE_OUTCOME_PROTOCOL_ERROR;
+    default:
+        return ROUTE_OUTCOME_RESET;
+    }
+}
+
+static void on_reset(void *ctx, struct stream *s, enum stream_reset why, bool unprocessed)
+{
+    struct attempt *a = ctx;
+    struct exchange *x = owner(a);
+
+    (void)s;
+    if (x->parked == a) {
+        a->broken = true;
+        attempt_end(a, ROUTE_OUTCOME_ANSWERED_RETRYABLE);
+        return;
+    }
+    if (a->status) {
+        relay_broken(x, ROUTE_OUTCOME_BROKEN);
+        return;
+    }
+    /* Nobody acted on it: the endpoint may be tried again, whatever the budget of attempts says. */
+    if (unprocessed && x->n_tried) {
+        x->n_tried--;
+        x->attempts_left++;
+    }
+    fail(a, outcome_of(why));
+}
+
+static const struct stream_events attempt_events = {
+    .on_open = on_open,
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_end = on_end,
+    .on_writable = on_writable,
+    .on_reset = on_reset,
+};
+
+/* Silence: before the head it is the first-byte timer, after it the idle timer. */
+static void on_timer(struct deadline *deadline)
+{
+    struct attempt *a = container_of(deadline, struct attempt, timer);
+    struct exchange *x = owner(a);
+
+    if (x->parked == a) {
+        a->broken = true;
+        attempt_end(a, ROUTE_OUTCOME_ANSWERED_RETRYABLE);
+        return;
+    }
+    if (a->status) {
+        relay_broken(x, ROUTE_OUTCOME_IDLE_TIMEOUT);
+        return;
+    }
+    fail(a, ROUTE_OUTCOME_FIRST_BYTE_TIMEOUT);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------- */
+
+static void copy_policy(struct attempt *a, struct exchange *x, const struct catalog *catalog,
+                        const struct catalog_group *group, const struct catalog_endpoint *e)
+{
+    int64_t first_byte_ms = group->timers.first_byte_ms;
+
+    a->policy_revision = catalog->revision;
+    a->endpoint_id = arena_copy(&x->arena, e->id);
+    a->api_base = arena_copy(&x->arena, e->api_base);
+    a->region = arena_copy(&x->arena, str_of(a->state->region));
+    a->tpm = e->tpm;
+    a->allowed_fails = catalog->settings.allowed_fails;
+    a->cooldown_ns = catalog->settings.cooldown_ms * NS_PER_MS;
+    if (x->facts.stream && e->stream_timeout_ms)
+        first_byte_ms = e->stream_timeout_ms;
+    else if (e->timeout_ms)
+        first_byte_ms = e->timeout_ms;
+    a->first_byte_ms = first_byte_ms;
+    a->idle_ms = group->timers.idle_ms;
+    a->tells_region = e->provider == PROVIDER_AZURE;
+    memcpy(a->declared_region, a->state->region, sizeof(a->declared_region));
+}
+
+static void record(struct attempt *a, struct exchange *x)
+{
+    /* A request that outlives the trace's room keeps its last attempts in the last row: none goes unnamed. */
+    a->record = x->trace.n_attempts < TRACE_MAX_ATTEMPTS ? x->trace.n_attempts++ : TRACE_MAX_ATTEMPTS - 1;
+    x->trace.attempts[a->record] = (struct trace_attempt){.region = a->region, .endpoint = a->endpoint_id};
+}
+
+enum attempt_started attempt_start(struct exchange *x, const struct catalog *catalog, const struct permit *permit,
+                                   const struct catalog_group *group, const struct catalog_endpoint *e,
+                                   struct endpoint_state *state)
+{
+    struct attempt *a = arena_zalloc(&x->arena, sizeof(*a));
+
+    a->exchange = x;
+    a->state = state;
+    a->began_ns = clock_monotonic_ns();
+    a->timer.on_expire = on_timer;
+    buf_init(&a->held, 0);
+    copy_policy(a, x, catalog, group, e);
+    derive(a, x, catalog, group, e);
+    record(a, x);
+    x->attempt = a;
+    int r = connector_open(x->worker->connector, permit, catalog, e, state, group->timers.connect_ms, &attempt_events,
+                           a, &a->stream);
+    if (r == CONNECTOR_REFUSED || r < 0) {
+        attempt_end(a, r == CONNECTOR_REFUSED ? ROUTE_OUTCOME_POLICY_CHANGED : ROUTE_OUTCOME_CONNECT_FAILED);
+        return r == CONNECTOR_REFUSED ? ATTEMPT_NOT_PERMITTED : ATTEMPT_FAILED;
+    }
+    if (r == CONNECTOR_READY) {
+        deadline_set(x->worker->loop, &a->timer, a->first_byte_ms);
+        send_request(a);
+    }
+    return ATTEMPT_STARTED;
+}
+
+static enum endpoint_verdict verdict_of(const struct attempt *a, enum route_outcome outcome)
+{
+    switch (outcome) {
+    case ROUTE_OUTCOME_CANCELLED:
+    case ROUTE_OUTCOME_POLICY_CHANGED:
+    case ROUTE_OUTCOME_PENDING:
+        return ENDPOINT_NEUTRAL;
+    case ROUTE_OUTCOME_SERVED:
+    case ROUTE_OUTCOME_ANSWERED_RETRYABLE:
+        if (a->status == 429 || a->status == 503)
+            return ENDPOINT_SATURATED;
+        return a->status >= 500 || a->status == 408 ? ENDPOINT_FAILED : ENDPOINT_SUCCEEDED;
+    default:
+        return ENDPOINT_FAILED;
+    }
+}
+
+static enum metric_word word_of(enum route_outcome outcome)
+{
+    switch (outcome) {
+    case ROUTE_OUTCOME_SERVED:
+        return WORD_OK;
+    case ROUTE_OUTCOME_ANSWERED_RETRYABLE:
+        return WORD_SERVER_ERROR;
+    case ROUTE_OUTCOME_CONNECT_FAILED:
+        return WORD_CONNECT_FAILED;
+    case ROUTE_OUTCOME_TLS_FAILED:
+        return WORD_TLS_FAILED;
+    case ROUTE_OUTCOME_PROTOCOL_ERROR:
+        return WORD_PROTOCOL_ERROR;
+    case ROUTE_OUTCOME_CONNECT_TIMEOUT:
+    case ROUTE_OUTCOME_FIRST_BYTE_TIMEOUT:
+    case ROUTE_OUTCOME_IDLE_TIMEOUT:
+    case ROUTE_OUTCOME_DEADLINE:
+        return WORD_TIMEOUT;
+    case ROUTE_OUTCOME_CANCELLED:
+        return WORD_CANCELLED;
+    case ROUTE_OUTCOME_BROKEN:
+        return WORD_BROKEN;
+    default:
+        return WORD_RESET;
+    }
+}
+
+void attempt_end(struct attempt *a, enum route_outcome outcome)
+{
+    struct exchange *x = owner(a);
+    struct trace_attempt *row = &x->trace.attempts[a->record];
+
+    if (a->over)
+        return;
+    a->over = true;
+    deadline_cancel(&a->timer);
+    if (a->stream) {
+        row->bytes_sent = a->stream->bytes_sent > 0;
+        stream_release(TAKE(a->stream));
+    }
+    row->outcome = outcome;
+    metrics_add(x->worker->metrics, METRIC_ATTEMPTS, a->state->region_label, (uint16_t)word_of(outcome), WORD_NONE, 1);
+    if (endpoint_end(a->state, verdict_of(a, outcome), a->allowed_fails, a->cooldown_ns, loop_now_ns(x->worker->loop)))
+        metrics_add(x->worker->metrics, METRIC_EJECTIONS, a->state->region_label, WORD_NONE, WORD_NONE, 1);
+    a->state = NULL;
+}
+
+void attempt_consume(struct attempt *a, size_t n)
+{
+    if (a->stream && n)
+        stream_consume(a->stream, n);
+}

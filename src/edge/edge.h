@@ -1,0 +1,102 @@
+#pragma once
+
+/*
+ * The edge process: worker threads that serve, and the main thread that keeps the link to the
+ * control plane, publishes policy, looks after endpoints' health and answers the admin socket. What
+ * the threads share is here.
+ */
+
+#include "catalog/customers.h"
+#include "catalog/link.h"
+#include "edge/health.h"
+#include "edge/registry.h"
+#include "edge/response_map.h"
+#include "edge/worker.h"
+
+#include <stdatomic.h>
+
+struct edge_options {
+    const int *listen_fds; /* inherited; none: `listen` is bound */
+    size_t n_listen_fds;
+    const char *listen;    /* "host:port" when run alone */
+    const char *link_path; /* Unix socket of the control plane */
+    int ready_fd;          /* gets one byte, 'R', once requests are served; -1: nobody waits */
+    const char *data_dir;
+    const char *name;
+    unsigned generation;
+    unsigned workers;
+};
+
+/* Serves until SIGTERM has been received and everything drained. Returns an exit status. */
+int edge_main(const struct edge_options *options);
+
+struct edge_link;
+struct relays;
+
+struct edge {
+    struct edge_options options;
+    struct loop *loop; /* of the main thread */
+    struct worker *workers;
+    size_t n_workers;
+    struct publisher *publisher;
+    struct customers *customers;
+    struct access_log *log;
+    struct response_map *responses;
+    struct edge_link *link;
+    struct registry *registry;
+    struct health *health;
+    struct relays *relays;         /* management requests under way */
+    struct metrics_shard *metrics; /* of the main thread */
+    uint64_t revision;             /* in force on every worker */
+    bool unsaved;                  /* and newer than what lies on disk */
+    int exit_status;
+    size_t n_drained;
+    struct deadline drain_limit, tick;
+    struct loop_io signals;
+    _Atomic uint64_t buffered_bytes; /* request bodies in memory, all workers */
+    _Atomic int64_t
+        heard_wall_ns; /* when the control plane was last heard: the policy lease runs from here */
+    _Atomic bool serving; /* a policy is in force */
+    _Atomic bool draining;
+};
+
+/* --- what workers ask of the main thread; any worker, never blocks
+ * ---------------------------------------------------- */
+
+/* Asks control to handle a management request. `on_answer` runs on the worker's loop; status 0
+ * means that control is away. The relay is freed after it; edge_relay_cancel makes sure that it
+ * does not run. */
+struct edge_relay;
+typedef void (*edge_relay_fn)(void *ctx, unsigned status, str content_type, str body);
+struct edge_relay *edge_relay(struct worker *w, const struct link_relay *request,
+                              edge_relay_fn on_answer, void *ctx);
+void edge_relay_cancel(struct edge_relay *relay);
+
+/* An answer named another region than its endpoint's. */
+void edge_report_region(struct worker *w, enum link_observation kind, str endpoint,
+                        uint64_t origin_revision, str header);
+
+/* A refusal, for the report of the control plane. */
+void edge_report_refusal(struct worker *w, const struct link_refusals *refusal);
+
+/* --- the main thread's own
+ * -------------------------------------------------------------------------------------------- */
+
+/* Makes every worker pass a quiescent point; edge_link_worker_passed follows for each. */
+void edge_wake_workers(struct edge *edge);
+
+/* Before a catalog is published: endpoint states, TLS. After it: what it does not name any more
+ * retires. */
+void edge_attach(struct edge *edge, struct catalog *catalog);
+void edge_published(struct edge *edge, struct catalog *catalog, uint64_t epoch);
+
+/* A revision is in force on every worker: it is written to disk, and the first one opens the
+ * gateway. */
+void edge_in_force(struct edge *edge, uint64_t revision);
+
+void edge_relay_answered(struct edge *edge, uint32_t id, unsigned status, str content_type,
+                         str body);
+void edge_relays_lost(struct edge *edge);
+
+/* "metrics": Prometheus text. "status": JSON of endpoints and regions. */
+void edge_answer_query(struct edge *edge, str what, struct buf *to);

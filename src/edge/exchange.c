@@ -1,0 +1,451 @@
+#include "edge/exchange.h"
+
+#include "edge/account.h"
+#include "edge/edge.h"
+#include "edge/identify.h"
+#include "edge/local.h"
+
+#include <assert.h>
+
+enum { SPARE_MAX = 256, BODY_FIRST_BYTES = 2048, BODY_EXACT_BYTES = 1 << 20 };
+
+/* --- states -------------------------------------------------------------------------------------------------------- */
+
+#define TO(state) (1u << EXCHANGE_##state)
+
+static const unsigned allowed_moves[] = {
+    [EXCHANGE_READING] = TO(TRYING) | TO(ASKING) | TO(ANSWERING) | TO(OVER),
+    [EXCHANGE_TRYING] = TO(HOLDING) | TO(RELAYING) | TO(ANSWERING) | TO(OVER),
+    [EXCHANGE_HOLDING] = TO(RELAYING) | TO(ANSWERING) | TO(OVER),
+    [EXCHANGE_RELAYING] = TO(OVER),
+    [EXCHANGE_ASKING] = TO(ANSWERING) | TO(OVER),
+    [EXCHANGE_ANSWERING] = TO(OVER),
+    [EXCHANGE_OVER] = 0,
+};
+
+void exchange_move(struct exchange *x, enum exchange_state to)
+{
+    assert(allowed_moves[x->state] >> to & 1);
+    x->state = to;
+}
+
+/* --- beginning and end --------------------------------------------------------------------------------------------- */
+
+static void forget(struct loop_task *task)
+{
+    struct exchange *x = container_of(task, struct exchange, forget);
+    struct worker *w = x->worker;
+
+    if (w->n_spare < SPARE_MAX) {
+        list_append(&w->spare, &x->link);
+        w->n_spare++;
+    } else {
+        mem_free(x);
+    }
+}
+
+static struct exchange *exchange_new(struct worker *w)
+{
+    struct exchange *x;
+
+    if (list_empty(&w->spare)) {
+        x = mem_alloc(sizeof(*x));
+    } else {
+        x = list_first(&w->spare, struct exchange, link);
+        list_remove(&x->link);
+        w->n_spare--;
+    }
+    memset(x, 0, offsetof(struct exchange, storage));
+    x->worker = w;
+    x->forget.run = forget;
+    arena_init(&x->arena, x->storage, sizeof(x->storage));
+    list_init(&x->link);
+    list_append(&w->exchanges, &x->link);
+    w->n_in_flight++;
+    return x;
+}
+
+static void free_body(struct exchange *x)
+{
+    if (x->body_charged)
+        atomic_fetch_sub_explicit(&x->worker->edge->buffered_bytes, x->body_charged, memory_order_relaxed);
+    x->body_charged = 0;
+    mem_free(x->body);
+    x->body = NULL;
+    json_scan_free(TAKE(x->scan));
+    multipart_free(TAKE(x->form));
+}
+
+void exchange_drop_attempt(struct attempt *a, enum route_outcome outcome)
+{
+    if (!a)
+        return;
+    attempt_end(a, outcome);
+    buf_deinit(&a->held);
+}
+
+void exchange_finish(struct exchange *x, enum metric_word outcome)
+{
+    if (x->state == EXCHANGE_OVER)
+        return;
+    exchange_move(x, EXCHANGE_OVER);
+    x->outcome = (uint16_t)outcome;
+    deadline_cancel(&x->deadline);
+    exchange_drop_attempt(x->attempt, outcome == WORD_CANCELLED ? ROUTE_OUTCOME_CANCELLED : ROUTE_OUTCOME_BROKEN);
+    exchange_drop_attempt(x->parked, ROUTE_OUTCOME_ANSWERED_RETRYABLE);
+    if (x->asked)
+        edge_relay_cancel(TAKE(x->asked));
+    account(x);
+    stream_release(TAKE(x->client));
+    free_body(x);
+    buf_deinit(&x->out);
+    sse_free(TAKE(x->events));
+    arena_deinit(&x->arena);
+    list_remove(&x->link);
+    x->worker->n_in_flight--;
+    loop_defer(x->worker->loop, &x->forget);
+}
+
+/* --- the request --------------------------------------------------------------------------------------------------- */
+
+void exchange_refuse_key(struct exchange *x, enum fault fault)
+{
+    str message = fault == FAULT_EXPIRED_API_KEY
+                      ? STR("this API key has expired")
+                      : STR("no API key that this gateway knows: send \"Authorization: Bearer <key>\"");
+
+    exchange_refuse(x, fault, message, STR_NULL);
+}
+
+static bool is_request_id(str id)
+{
+    if (id.n == 0 || id.n > EXCHANGE_REQUEST_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.n; i++) {
+        char c = id.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+            return false;
+    }
+    return true;
+}
+
+/* The client's own, where it is harmless text; else 128 random bits. */
+static str make_request_id(struct exchange *x)
+{
+    str given = http_head_value(x->head, HTTP_HEADER_X_REQUEST_ID);
+    uint64_t bits[2] = {prng_next(&x->worker->prng), prng_next(&x->worker->prng)};
+
+    if (is_request_id(given))
+        return given;
+    char *text = arena_alloc(&x->arena, 4 + 2 * sizeof(bits));
+    memcpy(text, "req_", 4);
+    hex_encode(bits, sizeof(bits), text + 4);
+    return str_make(text, 4 + 2 * sizeof(bits));
+}
+
+/* Region rules of the organisation bind the gateway as well; one without a stated region stands nowhere that a rule could allow. */
+static bool gateway_may_serve(struct exchange *x, const struct catalog *c)
+{
+    if (c->organization_rule == CATALOG_NONE)
+        return true;
+    const struct catalog_rule *rule = c->organization_rule < c->n_rules ? &c->rules[c->organization_rule] : NULL;
+    if (rule && rule->text.p && c->gateway_region != REGION_NONE &&
+        region_set_has(&rule->compiled.transit, c->gateway_region))
+        return true;
+    x->refusing_rule = WORD_ORGANIZATION;
+    exchange_refuse(x, FAULT_MISDIRECTED,
+                    STR("this gateway stands outside the organization's region rule; use a gateway inside it"), STR_NULL);
+    return false;
+}
+
+static bool identify_client(struct exchange *x, const struct catalog *c, uint32_t wanted_scope)
+{
+    const struct catalog_key *key;
+    enum fault fault = identify(x->client, x->head, c, loop_wall_ns(x->worker->loop), &key);
+
+    if (fault) {
+        exchange_refuse_key(x, fault);
+        return false;
+    }
+    x->key_id = arena_copy(&x->arena, key->id);
+    memcpy(x->key_hash, key->hash, sizeof(x->key_hash));
+    x->scopes = key->scopes;
+    if (key->scopes & wanted_scope)
+        return true;
+    str scope = catalog_scope_name(wanted_scope);
+    exchange_refuse(x, FAULT_INSUFFICIENT_SCOPE,
+                    arena_printf(&x->arena, "this API key lacks the scope %.*s", STR_ARG(scope)), STR_NULL);
+    return false;
+}
+
+static bool content_is_acceptable(struct exchange *x)
+{
+    str encoding = http_head_value(x->head, HTTP_HEADER_CONTENT_ENCODING);
+    bool multipart = x->surface.surface->body == SURFACE_BODY_MULTIPART;
+    str type = http_head_value(x->head, HTTP_HEADER_CONTENT_TYPE);
+
+    if (encoding.n && !str_ieq(encoding, STR("identity"))) {
+        exchange_refuse(x, FAULT_UNSUPPORTED_ENCODING,
+                        STR("a compressed body can't be routed: send it without Content-Encoding"), STR("content-encoding"));
+        return false;
+    }
+    if (!multipart)
+        return true;
+    if (multipart_new(type, &x->form))
+        return true;
+    exchange_refuse(x, FAULT_UNSUPPORTED_MEDIA_TYPE, STR("expected multipart/form-data with a boundary"), STR("content-type"));
+    return false;
+}
+
+static bool too_large(struct exchange *x, const struct catalog *c, uint64_t bytes)
+{
+    if (bytes <= c->settings.body_bytes)
+        return false;
+    exchange_refuse(x, FAULT_REQUEST_TOO_LARGE,
+                    arena_printf(&x->arena, "the body is larger than limits.body_bytes allows (%llu)",
+                                 (unsigned long long)c->settings.body_bytes),
+                    STR_NULL);
+    return true;
+}
+
+/* --- the body ------------------------------------------------------------------------------------------------------ */
+
+/* Room is taken as bytes arrive, never as a client announces them, and counts against the edge's budget. */
+static bool make_room(struct exchange *x, const struct catalog *c, size_t more)
+{
+    size_t need = x->body_n + more, room = x->body_room ? x->body_room : BODY_FIRST_BYTES;
+
+    if (need <= x->body_room)
+        return true;
+    if (x->body_room == 0 && x->head->content_length > 0 && x->head->content_length <= BODY_EXACT_BYTES)
+        room = (size_t)x->head->content_length;
+    while (room < need)
+        room *= 2;
+    uint64_t extra = room - x->body_room;
+    if (atomic_fetch_add_explicit(&x->worker->edge->buffered_bytes, extra, memory_order_relaxed) + extra >
+        c->settings.buffered_bytes) {
+        atomic_fetch_sub_explicit(&x->worker->edge->buffered_bytes, extra, memory_order_relaxed);
+        exchange_refuse(x, FAULT_OVERLOADED, STR("limits.buffered_bytes is used up by other requests"), STR_NULL);
+        return false;
+    }
+    x->body_charged += extra;
+    x->body = mem_realloc(x->body, room);
+    x->body_room = room;
+    return true;
+}
+
+static void refuse_json(struct exchange *x)
+{
+    str why = json_scan_error_text(x->scan);
+
+    exchange_refuse(x, json_scan_is_duplicate(x->scan) ? FAULT_DUPLICATE_FIELD : FAULT_INVALID_JSON,
+                    arena_printf(&x->arena, "%.*s at byte %zu", STR_ARG(why), json_scan_error_at(x->scan)), STR_NULL);
+}
+
+/* Reads on where the last slice ended; false: refused. */
+static bool scan_body(struct exchange *x, enum json_scan_input input)
+{
+    str so_far = str_make(x->body, x->body_n);
+
+    if (x->surface.surface->body == SURFACE_BODY_MULTIPART) {
+        if (multipart_feed(x->form, so_far, input == JSON_SCAN_LAST ? MULTIPART_LAST : MULTIPART_MORE) != MULTIPART_INVALID)
+            return true;
+        exchange_refuse(x, FAULT_INVALID_MULTIPART, multipart_error_text(x->form), STR_NULL);
+        return false;
+    }
+    if (json_scan_feed(x->scan, so_far, input) < JSON_SCAN_INVALID)
+        return true;
+    refuse_json(x);
+    return false;
+}
+
+static bool read_facts(struct exchange *x)
+{
+    struct request_refusal refusal;
+    str body = str_make(x->body, x->body_n);
+    bool fine = x->surface.surface->body == SURFACE_BODY_MULTIPART
+                    ? request_read_form(x->form, body, &x->arena, &x->facts, &refusal)
+                    : request_read_json(x->scan, body, &x->arena, &x->facts, &refusal);
+
+    if (!fine)
+        exchange_refuse(x, refusal.fault, refusal.message, refusal.param);
+    return fine;
+}
+
+/* A follow-up goes back to the endpoint that has the state, for the key that made it. */
+static bool bind_to_state(struct exchange *x, str response_id)
+{
+    char *storage = arena_alloc(&x->arena, RESPONSE_ENDPOINT_BYTES);
+
+    if (response_map_find(x->worker->edge->responses, response_id, x->key_id, storage, &x->bound_endpoint))
+        return true;
+    exchange_refuse(x, FAULT_RESPONSE_NOT_FOUND,
+                    arena_printf(&x->arena, "no response \"%.*s\" was made here with this key", STR_ARG(response_id)),
+                    x->surface.id.n ? STR("response_id") : STR("previous_response_id"));
+    return false;
+}
+
+static void body_is_complete(struct exchange *x)
+{
+    enum surface_kind kind = x->surface.surface->kind;
+
+    x->body_complete = true;
+    x->body_ended_ns = clock_monotonic_ns();
+    if (kind == SURFACE_MANAGEMENT) {
+        local_ask_control(x);
+        return;
+    }
+    if (x->surface.surface->body != SURFACE_BODY_NONE && (!scan_body(x, JSON_SCAN_LAST) || !read_facts(x)))
+        return;
+    str earlier = kind == SURFACE_STORED ? x->surface.id : x->facts.previous_response;
+    if (earlier.n && !bind_to_state(x, earlier))
+        return;
+    exchange_move(x, EXCHANGE_TRYING);
+    exchange_try(x);
+}
+
+static void on_body(void *ctx, struct stream *s, str slice)
+{
+    struct exchange *x = ctx;
+    const struct catalog *c = worker_catalog(x->worker);
+
+    x->bytes_in += slice.n;
+    if (x->state != EXCHANGE_READING || x->surface.surface->body == SURFACE_BODY_NONE) {
+        stream_consume(s, slice.n);
+        return;
+    }
+    if (too_large(x, c, x->body_n + slice.n) || !make_room(x, c, slice.n))
+        return;
+    /* Copied: routing needs the whole body, and so does a second attempt. */
+    memcpy(x->body + x->body_n, slice.p, slice.n);
+    x->body_n += slice.n;
+    stream_consume(s, slice.n);
+    if (x->state == EXCHANGE_READING && x->surface.surface->kind == SURFACE_INFERENCE &&
+        x->body_n < (uint64_t)(x->head->content_length > 0 ? x->head->content_length : INT64_MAX))
+        scan_body(x, JSON_SCAN_MORE_COMES);
+}
+
+static void on_end(void *ctx, struct stream *s, const struct http_head *trailers)
+{
+    struct exchange *x = ctx;
+
+    (void)s;
+    (void)trailers;
+    if (x->state == EXCHANGE_READING)
+        body_is_complete(x);
+}
+
+static void on_writable(void *ctx, struct stream *s)
+{
+    (void)s;
+    relay_resume(ctx);
+}
+
+/* The client is gone: whatever goes on upstream for it ends now. */
+static void on_reset(void *ctx, struct stream *s, enum stream_reset why, bool unprocessed)
+{
+    (void)s;
+    (void)why;
+    (void)unprocessed;
+    exchange_finish(ctx, WORD_CANCELLED);
+}
+
+static void on_head_of_client(void *ctx, struct stream *s, const struct http_head *head, enum stream_end end)
+{
+    (void)ctx;
+    (void)s;
+    (void)head;
+    (void)end;
+}
+
+static void on_open_of_client(void *ctx, struct stream *s)
+{
+    (void)ctx;
+    (void)s;
+}
+
+static const struct stream_events client_events = {
+    .on_open = on_open_of_client,
+    .on_head = on_head_of_client,
+    .on_body = on_body,
+    .on_end = on_end,
+    .on_writable = on_writable,
+    .on_reset = on_reset,
+};
+
+static void on_deadline(struct deadline *deadline)
+{
+    struct exchange *x = container_of(deadline, struct exchange, deadline);
+
+    if (x->state == EXCHANGE_TRYING) {
+        exchange_drop_attempt(x->attempt, ROUTE_OUTCOME_DEADLINE);
+        exchange_refuse(x, FAULT_UPSTREAM_TIMEOUT, STR("the request's deadline has passed"), STR_NULL);
+    } else if (x->state == EXCHANGE_HOLDING || x->state == EXCHANGE_RELAYING) {
+        relay_broken(x, ROUTE_OUTCOME_DEADLINE);
+    }
+}
+
+static uint32_t scope_of(enum surface_kind kind)
+{
+    return kind == SURFACE_MANAGEMENT ? SCOPE_CUSTOMERS : SCOPE_INFERENCE;
+}
+
+static bool find_surface(struct exchange *x)
+{
+    enum surface_outcome outcome = surface_find(x->head, &x->surface);
+
+    if (outcome == SURFACE_FOUND)
+        return true;
+    exchange_refuse(x, outcome == SURFACE_NOT_FOUND ? FAULT_NOT_FOUND : FAULT_METHOD_NOT_ALLOWED,
+                    arena_printf(&x->arena, "%.*s %.*s is nothing that this gateway serves", STR_ARG(x->head->method_text),
+                                 STR_ARG(x->head->target)),
+                    STR_NULL);
+    return false;
+}
+
+/* Everything that can be said before a body is read. */
+static bool accept_head(struct exchange *x, const struct catalog *c)
+{
+    enum surface_kind kind;
+
+    if (!find_surface(x))
+        return false;
+    kind = x->surface.surface->kind;
+    if (kind == SURFACE_HEALTH_LIVE || kind == SURFACE_HEALTH_READY)
+        return true;
+    if (!identify_client(x, c, scope_of(kind)))
+        return false;
+    if (kind == SURFACE_MODELS || kind == SURFACE_MODEL || kind == SURFACE_MANAGEMENT)
+        return true;
+    return gateway_may_serve(x, c) && content_is_acceptable(x) &&
+           !too_large(x, c, x->head->content_length > 0 ? (uint64_t)x->head->content_length : 0);
+}
+
+void exchange_on_request(void *worker, struct stream *s, const struct http_head *head, enum stream_end end)
+{
+    struct worker *w = worker;
+    struct exchange *x = exchange_new(w);
+    const struct catalog *c = worker_catalog(w);
+
+    x->began_ns = x->body_ended_ns = x->answered_ns = clock_monotonic_ns();
+    x->client = s;
+    s->events = &client_events;
+    s->ctx = x;
+    x->deadline.on_expire = on_deadline;
+    x->head = http_head_copy(&x->arena, head);
+    x->request_id = make_request_id(x);
+    buf_init(&x->out, 0);
+    if (!accept_head(x, c))
+        return;
+    if (local_answers(x->surface.surface->kind)) {
+        local_answer(x, c);
+        return;
+    }
+    if (x->surface.surface->body == SURFACE_BODY_JSON && x->surface.surface->kind == SURFACE_INFERENCE)
+        x->scan = json_scan_new(c->settings.json_members, c->settings.json_depth);
+    if (end == STREAM_END)
+        body_is_complete(x);
+    else
+        http_server_continue(s);
+}

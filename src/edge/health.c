@@ -1,0 +1,177 @@
+#include "edge/health.h"
+
+#include "base/mem.h"
+#include "edge/edge.h"
+#include "edge/edge_link.h"
+
+#include <stdio.h>
+
+enum { REGION_PROBE_MS = 2000, REGION_PROBE_TIMEOUT_MS = 5000, PROBES_AT_ONCE = 64 };
+
+struct health {
+    struct edge *edge;
+    struct resolver *resolver;
+    struct connector *connector;
+    struct deadline checks, regions;
+    size_t next;       /* endpoint that is checked next */
+    size_t under_way;
+};
+
+struct check {
+    struct health *health;
+    uint64_t origin_id; /* the state may have been retired meanwhile */
+    char *endpoint;
+    uint64_t origin_revision;
+};
+
+static struct endpoint_state *state_of(struct health *h, const struct check *check)
+{
+    const struct catalog *c = publisher_newest(h->edge->publisher);
+    struct endpoint_state *const *states = worker_states(c);
+
+    for (size_t i = 0; i < c->n_endpoints; i++)
+        if (states[i]->origin.id == check->origin_id)
+            return states[i];
+    return NULL;
+}
+
+static struct check *check_new(struct health *h, const struct catalog_endpoint *e, const struct endpoint_state *s)
+{
+    struct check *check = mem_zalloc(sizeof(*check));
+
+    check->health = h;
+    check->origin_id = s->origin.id;
+    check->endpoint = str_dup(e->id);
+    check->origin_revision = e->origin_revision;
+    h->under_way++;
+    return check;
+}
+
+static void check_free(struct check *check)
+{
+    check->health->under_way--;
+    mem_free(check->endpoint);
+    mem_free(check);
+}
+
+/* --- active checks -------------------------------------------------------------------------------------------------- */
+
+static void on_checked(void *ctx, const struct http_head *head_or_null)
+{
+    struct check *check = ctx;
+    struct endpoint_state *s = state_of(check->health, check);
+
+    if (s)
+        atomic_store(&s->check_failed, !head_or_null || head_or_null->status >= 500);
+    check_free(check);
+}
+
+static void check_all(struct health *h, const struct catalog *c)
+{
+    struct endpoint_state *const *states = worker_states(c);
+
+    for (size_t i = 0; i < c->n_endpoints && h->under_way < PROBES_AT_ONCE; i++, h->next++) {
+        size_t at = h->next % c->n_endpoints;
+        struct check *check = check_new(h, &c->endpoints[at], states[at]);
+
+        if (connector_probe(h->connector, &c->endpoints[at], states[at], c->settings.health_path, PROBE_WITH_CREDENTIAL,
+                            c->settings.health_timeout_ms, on_checked, check) < 0)
+            on_checked(check, NULL);
+    }
+}
+
+static void on_checks(struct deadline *deadline)
+{
+    struct health *h = container_of(deadline, struct health, checks);
+    const struct catalog *c = publisher_newest(h->edge->publisher);
+
+    if (c->settings.health_interval_ms == 0)
+        return;
+    deadline_set(h->edge->loop, &h->checks, c->settings.health_interval_ms);
+    check_all(h, c);
+}
+
+/* --- regions to be learnt -------------------------------------------------------------------------------------------- */
+
+static void on_region_probed(void *ctx, const struct http_head *head_or_null)
+{
+    struct check *check = ctx;
+    str said = head_or_null ? http_head_value(head_or_null, HTTP_HEADER_X_MS_REGION) : STR_NULL;
+
+    if (said.n)
+        edge_link_send_observed(check->health->edge->link, &(struct link_observed){
+                                                               .kind = LINK_REGION_LEARNT,
+                                                               .endpoint = str_of(check->endpoint),
+                                                               .origin_revision = check->origin_revision,
+                                                               .header = str_upto(said, 128),
+                                                           });
+    check_free(check);
+}
+
+/* Evidence counts only where nobody in between could have made it up. */
+static bool is_trustworthy(const struct catalog_endpoint *e)
+{
+    struct net_address ip;
+
+    if (e->tls || e->unix_path.n || str_ieq(e->host, STR("localhost")))
+        return true;
+    return net_address_from_ip(e->host, e->port, &ip) == 0 && net_address_is_loopback(&ip);
+}
+
+static void on_regions(struct deadline *deadline)
+{
+    struct health *h = container_of(deadline, struct health, regions);
+    const struct catalog *c = publisher_newest(h->edge->publisher);
+    struct endpoint_state *const *states = worker_states(c);
+    bool pending = false;
+    char path[512];
+
+    for (size_t i = 0; i < c->n_endpoints && h->under_way < PROBES_AT_ONCE; i++) {
+        const struct catalog_endpoint *e = &c->endpoints[i];
+
+        if (e->state != ENDPOINT_REGION_PENDING || !is_trustworthy(e))
+            continue;
+        pending = true;
+        int n = snprintf(path, sizeof(path), "%.*s/openai/models?api-version=%.*s", STR_ARG(e->base_path),
+                         STR_ARG(e->api_version));
+        struct check *check = check_new(h, e, states[i]);
+        if (n >= (int)sizeof(path) ||
+            connector_probe(h->connector, e, states[i], str_make(path, (size_t)n), PROBE_WITH_CREDENTIAL,
+                            REGION_PROBE_TIMEOUT_MS, on_region_probed, check) < 0)
+            on_region_probed(check, NULL);
+    }
+    if (pending)
+        deadline_set(h->edge->loop, &h->regions, REGION_PROBE_MS);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------ */
+
+struct health *health_new(struct edge *edge)
+{
+    struct health *h = mem_zalloc(sizeof(*h));
+    struct upstream_limits limits = {.head_bytes = 32 * 1024, .headers = 128, .idle_per_origin = 1, .idle_ms = 30000};
+
+    h->edge = edge;
+    h->resolver = resolver_new(edge->loop);
+    h->connector = connector_new(edge->loop, h->resolver, &limits);
+    h->checks.on_expire = on_checks;
+    h->regions.on_expire = on_regions;
+    return h;
+}
+
+void health_free(struct health *h)
+{
+    if (!h)
+        return;
+    deadline_cancel(&h->checks);
+    deadline_cancel(&h->regions);
+    connector_free(h->connector);
+    resolver_free(h->resolver);
+    mem_free(h);
+}
+
+void health_refresh(struct health *h)
+{
+    deadline_set(h->edge->loop, &h->regions, 0);
+    deadline_set(h->edge->loop, &h->checks, 0);
+}

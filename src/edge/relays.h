@@ -1,0 +1,6 @@
+#pragma once
+
+struct relays;
+
+struct relays *relays_new(void);
+void relays_free(struct relays *relays);

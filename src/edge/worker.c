@@ -1,0 +1,294 @@
+#include "edge/worker.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "edge/edge.h"
+#include "edge/edge_link.h"
+#include "edge/exchange.h"
+#include "edge/fault.h"
+
+enum { GAUGES_MS = 1000 };
+
+const struct catalog *worker_catalog(struct worker *w)
+{
+    return publisher_acquire(w->reader);
+}
+
+struct endpoint_state *const *worker_states(const struct catalog *c)
+{
+    return c->attachment;
+}
+
+struct route_candidate *worker_candidates(struct worker *w, size_t n)
+{
+    if (n > w->n_candidates_room) {
+        mem_free(w->candidates);
+        w->candidates = mem_array(n, sizeof(*w->candidates));
+        w->n_candidates_room = n;
+    }
+    return w->candidates;
+}
+
+/* --- on the worker's thread ----------------------------------------------------------------------------------------- */
+
+static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *ret_body)
+{
+    (void)ctx;
+    fault_body_of_status(status, detail, ret_body);
+}
+
+static const struct http_server_handler handler = {.on_request = exchange_on_request, .on_bad_request = on_bad_request};
+
+static void on_accept(struct listener *l, int fd)
+{
+    struct worker *w = l->ctx;
+
+    http_server_accept(w->server, fd, w->tls);
+}
+
+static void on_gauges(struct deadline *deadline)
+{
+    struct worker *w = container_of(deadline, struct worker, gauges);
+    struct upstream_counts up;
+
+    deadline_set(w->loop, &w->gauges, GAUGES_MS);
+    connector_counts(w->connector, &up);
+    metrics_set(w->metrics, METRIC_IN_FLIGHT, WORD_NONE, w->n_in_flight);
+    metrics_set(w->metrics, METRIC_CLIENT_CONNECTIONS, WORD_NONE, http_server_connections(w->server));
+    metrics_set(w->metrics, METRIC_UPSTREAM_CONNECTIONS, WORD_IDLE, up.idle);
+    metrics_set(w->metrics, METRIC_UPSTREAM_CONNECTIONS, WORD_BUSY, up.busy);
+    metrics_set(w->metrics, METRIC_UPSTREAM_CONNECTIONS, WORD_CONNECTING, up.connecting);
+    metrics_set(w->metrics, METRIC_UPSTREAM_DIALS, WORD_DIALLED, up.dialled);
+    metrics_set(w->metrics, METRIC_UPSTREAM_DIALS, WORD_REUSED, up.reused);
+    metrics_set(w->metrics, METRIC_UPSTREAM_DIALS, WORD_FAILED, up.connect_failures);
+    metrics_set(w->metrics, METRIC_UPSTREAM_DIALS, WORD_STALE, up.stale);
+}
+
+static void check_drained(struct worker *w)
+{
+    if (!w->draining || w->drained || http_server_connections(w->server))
+        return;
+    w->drained = true;
+    loop_post(w->edge->loop, &w->drain_done.message);
+}
+
+/* The quiescent point: nothing of a policy is held any more. */
+static void on_turn(void *ctx)
+{
+    struct worker *w = ctx;
+
+    publisher_quiescent(w->reader);
+    if (w->woken) {
+        w->woken = false;
+        loop_post(w->edge->loop, &w->passed.message);
+    }
+    check_drained(w);
+}
+
+static struct worker *worker_of(struct loop_message *message)
+{
+    return container_of(message, struct worker_signal, message)->worker;
+}
+
+static void on_wake(struct loop_message *message)
+{
+    worker_of(message)->woken = true;
+}
+
+/* A worker serves every n-th of the process's listening sockets. */
+static void on_open(struct loop_message *message)
+{
+    struct worker *w = worker_of(message);
+    const struct edge_options *options = &w->edge->options;
+
+    for (size_t i = w->index; i < options->n_listen_fds && w->n_listeners < WORKER_LISTENERS_MAX; i += w->edge->n_workers)
+        if (listener_start(&w->listeners[w->n_listeners], w->loop, options->listen_fds[i], on_accept, w) == 0)
+            w->n_listeners++;
+}
+
+static void on_drain(struct loop_message *message)
+{
+    struct worker *w = worker_of(message);
+
+    for (size_t i = 0; i < w->n_listeners; i++)
+        listener_stop(&w->listeners[i]);
+    w->n_listeners = 0;
+    w->draining = true;
+    http_server_drain(w->server, worker_catalog(w)->settings.keep_alive_ms);
+}
+
+static void on_stop(struct loop_message *message)
+{
+    loop_stop(worker_of(message)->loop);
+}
+
+void *worker_run(void *worker)
+{
+    struct worker *w = worker;
+
+    loop_run(w->loop);
+    return NULL;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------- */
+
+static void signal_init(struct worker_signal *s, struct worker *w, loop_message_fn on_delivery)
+{
+    *s = (struct worker_signal){.message.on_delivery = on_delivery, .worker = w};
+}
+
+static void on_passed(struct loop_message *message)
+{
+    edge_link_worker_passed(worker_of(message)->edge->link);
+}
+
+static void on_drain_done(struct loop_message *message)
+{
+    struct edge *edge = worker_of(message)->edge;
+
+    if (++edge->n_drained == edge->n_workers)
+        loop_stop(edge->loop);
+}
+
+static void signals_init(struct worker *w)
+{
+    signal_init(&w->wake, w, on_wake);
+    signal_init(&w->passed, w, on_passed);
+    signal_init(&w->open, w, on_open);
+    signal_init(&w->drain, w, on_drain);
+    signal_init(&w->drain_done, w, on_drain_done);
+    signal_init(&w->stop, w, on_stop);
+}
+
+bool worker_init(struct worker *w, struct edge *edge, unsigned index, const struct catalog *c)
+{
+    const struct catalog_settings *s = &c->settings;
+    struct http_server_limits limits = {
+        .head_bytes = s->head_bytes,
+        .headers = s->headers,
+        .head_ms = s->head_ms,
+        .body_idle_ms = s->body_idle_ms,
+        .keep_alive_ms = s->keep_alive_ms,
+        .write_idle_ms = s->write_idle_ms,
+    };
+    struct upstream_limits up = {.head_bytes = s->head_bytes,
+                                 .headers = s->headers,
+                                 .idle_per_origin = s->idle_upstreams,
+                                 .idle_ms = s->upstream_idle_ms};
+    uint64_t seed;
+
+    *w = (struct worker){.edge = edge, .index = index};
+    w->loop = loop_new();
+    w->resolver = w->loop ? resolver_new(w->loop) : NULL;
+    if (!w->resolver) {
+        log_event(LOG_ERROR, "worker_not_started", LOG_NUM("worker", index));
+        return false;
+    }
+    random_bytes(&seed, sizeof(seed));
+    prng_seed(&w->prng, seed);
+    list_init(&w->exchanges);
+    list_init(&w->spare);
+    buf_init(&w->scratch, 0);
+    signals_init(w);
+    w->reader = publisher_reader(edge->publisher, index);
+    w->metrics = metrics_shard_new();
+    w->log = access_log_open_lane(edge->log, w->loop);
+    w->connector = connector_new(w->loop, w->resolver, &up);
+    w->server = http_server_new(w->loop, &limits, &handler, w);
+    w->gauges.on_expire = on_gauges;
+    deadline_set(w->loop, &w->gauges, GAUGES_MS);
+    loop_set_turn_hook(w->loop, on_turn, w);
+    return true;
+}
+
+void worker_deinit(struct worker *w)
+{
+    if (!w->loop)
+        return;
+    while (!list_empty(&w->exchanges))
+        exchange_finish(list_first(&w->exchanges, struct exchange, link), WORD_CANCELLED);
+    http_server_free(w->server);
+    connector_free(w->connector);
+    access_log_close_lane(w->log);
+    resolver_free(w->resolver);
+    deadline_cancel(&w->gauges);
+    loop_set_turn_hook(w->loop, NULL, NULL);
+    loop_turn(w->loop, 0);
+    list_for_each_safe(node, &w->spare) mem_free(list_entry(node, struct exchange, link));
+    loop_free(w->loop);
+    tls_server_unref(w->tls);
+    metrics_shard_free(w->metrics);
+    buf_deinit(&w->scratch);
+    mem_free(w->candidates);
+}
+
+/* --- from the main thread ------------------------------------------------------------------------------------------- */
+
+void worker_wake(struct worker *w)
+{
+    loop_post(w->loop, &w->wake.message);
+}
+
+void worker_open(struct worker *w)
+{
+    loop_post(w->loop, &w->open.message);
+}
+
+void worker_drain(struct worker *w)
+{
+    loop_post(w->loop, &w->drain.message);
+}
+
+void worker_stop(struct worker *w)
+{
+    loop_post(w->loop, &w->stop.message);
+}
+
+struct worker_order {
+    struct loop_message message;
+    struct worker *worker;
+    uint64_t origin_id;
+    struct tls_server *tls;
+};
+
+static void on_retire(struct loop_message *message)
+{
+    struct worker_order *order = container_of(message, struct worker_order, message);
+
+    connector_retire(order->worker->connector, order->origin_id);
+    mem_free(order);
+}
+
+static void on_set_tls(struct loop_message *message)
+{
+    struct worker_order *order = container_of(message, struct worker_order, message);
+
+    tls_server_unref(order->worker->tls);
+    order->worker->tls = order->tls;
+    mem_free(order);
+}
+
+static struct worker_order *order_new(struct worker *w, loop_message_fn on_delivery)
+{
+    struct worker_order *order = mem_zalloc(sizeof(*order));
+
+    order->message.on_delivery = on_delivery;
+    order->worker = w;
+    return order;
+}
+
+void worker_retire(struct worker *w, uint64_t origin_id)
+{
+    struct worker_order *order = order_new(w, on_retire);
+
+    order->origin_id = origin_id;
+    loop_post(w->loop, &order->message);
+}
+
+void worker_set_tls(struct worker *w, struct tls_server *tls)
+{
+    struct worker_order *order = order_new(w, on_set_tls);
+
+    order->tls = tls ? tls_server_ref(tls) : NULL;
+    loop_post(w->loop, &order->message);
+}

@@ -1,0 +1,83 @@
+#pragma once
+
+/*
+ * One worker: a thread with a loop of its own and everything that requests on it need. Nothing here is shared but what edge.h names:
+ * the published policy, endpoint states, and a few counters.
+ */
+
+#include "base/random.h"
+#include "catalog/publish.h"
+#include "edge/access_log.h"
+#include "edge/metrics.h"
+#include "http/server.h"
+#include "net/listener.h"
+#include "route/choose.h"
+#include "route/connector.h"
+
+#include <pthread.h>
+
+struct edge;
+struct exchange;
+
+enum { WORKER_LISTENERS_MAX = 64 };
+
+/* Main thread to worker and back: one message each, so none is ever allocated or lost. */
+struct worker_signal {
+    struct loop_message message;
+    struct worker *worker;
+};
+
+struct worker {
+    struct edge *edge;
+    unsigned index;
+    pthread_t thread;
+    struct loop *loop;
+    struct resolver *resolver;
+    struct http_server *server;
+    struct connector *connector;
+    struct publisher_reader *reader;
+    struct metrics_shard *metrics;
+    struct access_log_lane *log;
+    struct tls_server *tls;        /* NULL: the gateway port speaks plaintext */
+    struct prng prng;
+    struct buf scratch;            /* text that lives for one callback */
+    struct route_candidate *candidates; /* of the choice at hand */
+    size_t n_candidates_room;
+    struct list exchanges;         /* in flight */
+    struct list spare;             /* exchanges to be used again */
+    size_t n_spare;
+    uint64_t n_in_flight;
+    struct listener listeners[WORKER_LISTENERS_MAX];
+    size_t n_listeners;
+    struct deadline gauges;
+    bool woken;                    /* answer with `passed` at this turn's end */
+    bool draining, drained;
+    struct worker_signal wake, passed, open, drain, drain_done, stop;
+};
+
+/* Sets up everything but the thread; false with a logged reason. */
+bool worker_init(struct worker *w, struct edge *edge, unsigned index, const struct catalog *c);
+void worker_deinit(struct worker *w);
+
+/* The thread: runs the loop until worker_stop. */
+void *worker_run(void *worker);
+
+/* Main thread: the worker reports with edge_link_worker_passed, starts to accept, stops accepting and ends when it is idle, ends. */
+void worker_wake(struct worker *w);
+void worker_open(struct worker *w);
+void worker_drain(struct worker *w);
+void worker_stop(struct worker *w);
+
+/* Main thread: connections to the origin are dropped; connections that come in from now on are presented with `tls` (a reference is
+ * taken). */
+void worker_retire(struct worker *w, uint64_t origin_id);
+void worker_set_tls(struct worker *w, struct tls_server *tls);
+
+/* The newest policy, valid until this turn ends. */
+const struct catalog *worker_catalog(struct worker *w);
+
+/* Endpoint states of that catalog, by endpoint index. */
+struct endpoint_state *const *worker_states(const struct catalog *c);
+
+/* Room for n candidates, valid until the next call. */
+struct route_candidate *worker_candidates(struct worker *w, size_t n);
