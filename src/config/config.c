@@ -142,6 +142,7 @@ static void read_root(struct config_reader *r)
     read_models(r, &root);
     read_master_key(r, &root);
     schema_report_members(r, &root, "");
+    config_lint(r, &root);
 }
 
 static str folder_of(struct arena *arena, str file)

@@ -3,9 +3,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "catalog/eligible.h"
-#include "catalog/policy.h"
+#include "config/sentence.h"
 
-enum { SHOWN_REGIONS = 6, MAX_WORDS = 32 };
+enum { SHOWN_REGIONS = 6 };
 
 /* Rules get indexes of this run only. */
 struct local_rules {
@@ -21,22 +21,6 @@ struct expectations {
     struct customers *customers;
     struct catalog_key
         plain_key; /* no rule, not bound: a request that only customers' rules bind */
-};
-
-enum subject { SUBJECT_REQUEST, SUBJECT_ORGANIZATION, SUBJECT_ANYONE };
-enum verb { VERB_NEVER, VERB_ONLY, VERB_MAY };
-
-/* A sentence taken apart. */
-struct sentence {
-    enum subject subject;
-    bool has_subject;
-    const struct catalog_key *key;
-    str customers[POLICY_MAX_CUSTOMER_IDS];
-    size_t n_customers;
-    enum verb verb;
-    str place_name;
-    struct region_set place;
-    const struct catalog_group *group; /* NULL: regions */
 };
 
 struct judge {
@@ -111,155 +95,6 @@ void expectations_free(struct expectations *e)
     map_deinit(&e->rules.indexes);
     arena_deinit(&e->rules.arena);
     mem_free(e);
-}
-
-/* --- reading a sentence */
-
-static const struct catalog_key *find_key(const struct expectations *e, str name)
-{
-    for (size_t i = 0; i < e->catalog->n_keys; i++) {
-        if (str_eq(e->catalog->keys[i].name, name))
-            return &e->catalog->keys[i];
-    }
-    return NULL;
-}
-
-static bool knows_customer(const struct expectations *e, str id)
-{
-    for (size_t i = 0; i < e->config->n_customers; i++) {
-        if (str_eq(e->config->customers[i].id, id))
-            return true;
-    }
-    return false;
-}
-
-static bool malformed(struct judge *j, const char *what, str word)
-{
-    j->why = arena_printf(j->arena, "%s \"%.*s\"", what, STR_ARG(str_upto(word, 80)));
-    return false;
-}
-
-/* An id that is not in the file would make `never` true by being refused, so it is a mistake. */
-static bool take_customer(struct judge *j, struct sentence *s, str id)
-{
-    if (!knows_customer(j->all, id))
-        return malformed(j, "the file has no customer", id);
-    if (s->n_customers == POLICY_MAX_CUSTOMER_IDS)
-        return malformed(j, "too many customers at", id);
-    s->customers[s->n_customers++] = id;
-    return true;
-}
-
-/* `customer=ID`, `key=NAME`, `model=NAME`. */
-static bool take_named(struct judge *j, struct sentence *s, str name, str value)
-{
-    str matched;
-
-    if (str_eq(name, STR("model"))) {
-        s->group = catalog_find_group(j->all->catalog, value, &matched);
-        return s->group || malformed(j, "there is no model group for", value);
-    }
-    s->has_subject = true;
-    if (str_eq(name, STR("customer")))
-        return take_customer(j, s, value);
-    if (!str_eq(name, STR("key")))
-        return malformed(j, "expected customer=, key= or model=, found", name);
-    s->key = find_key(j->all, value);
-    return s->key || malformed(j, "the file has no key", value);
-}
-
-static bool take_subject(struct judge *j, struct sentence *s, str word)
-{
-    size_t equals = str_find(word, '=', 0);
-
-    if (equals < word.n)
-        return take_named(j, s, str_upto(word, equals), str_from(word, equals + 1));
-    s->has_subject = true;
-    if (str_eq(word, STR("org")))
-        s->subject = SUBJECT_ORGANIZATION;
-    else if (str_eq(word, STR("anyone")))
-        s->subject = SUBJECT_ANYONE;
-    else
-        return malformed(
-            j, "expected customer=ID, key=NAME, org, anyone, never, only or may, found", word);
-    return true;
-}
-
-static bool find_verb(str word, enum verb *ret_verb)
-{
-    static const str verbs[] = {STR_INIT("never"), STR_INIT("only"), STR_INIT("may")};
-
-    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
-        if (str_eq(verbs[i], word)) {
-            *ret_verb = (enum verb)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool take_place(struct judge *j, struct sentence *s, str name)
-{
-    const struct region_catalogue *regions = j->all->config->regions;
-    str near;
-
-    s->place_name = name;
-    if (name.n == 0)
-        return malformed(j, "expected a region, zone or country at the end of", j->why);
-    if (region_resolve(regions, name, &s->place))
-        return true;
-    near = region_near_match(regions, name);
-    if (!near.p)
-        return malformed(j, "there is no region, zone or country", name);
-    j->why = arena_printf(j->arena,
-                          "there is no region, zone or country \"%.*s\"; did you mean \"%.*s\"?",
-                          STR_ARG(name), STR_ARG(near));
-    return false;
-}
-
-/* The next word, "" at the end. */
-static str next_word(str *rest)
-{
-    str word = STR("");
-
-    *rest = str_trim(*rest);
-    while (rest->n && !word.n)
-        word = str_cut(rest, ' ');
-    return word;
-}
-
-static bool check_whole(struct judge *j, const struct sentence *s)
-{
-    if (!s->place_name.p)
-        return malformed(j, "expected never, only or may, and a place, after", j->why);
-    if (!s->has_subject)
-        return malformed(j, "expected customer=ID, key=NAME, org or anyone before the verb of",
-                         s->place_name);
-    if (s->subject != SUBJECT_REQUEST &&
-        (s->n_customers || (s->key && s->subject != SUBJECT_ANYONE)))
-        return malformed(j, "org and anyone stand alone; found one more subject before",
-                         s->place_name);
-    return true;
-}
-
-static bool read_sentence(struct judge *j, str text, struct sentence *s)
-{
-    str rest = text, word;
-
-    j->why = text;
-    while ((word = next_word(&rest)).n) {
-        bool fine;
-
-        if (!s->place_name.p && find_verb(word, &s->verb))
-            fine = take_place(j, s, next_word(&rest));
-        else if (!s->place_name.p || str_starts(word, STR("model=")))
-            fine = take_subject(j, s, word);
-        else
-            fine = malformed(j, "only model=NAME may follow the place, found", word);
-        if (!fine)
-            return false;
-    }
-    return check_whole(j, s);
 }
 
 /* --- judging a permit */
@@ -415,14 +250,12 @@ static bool judge_anyone(struct judge *j)
 enum expectation expectations_check(const struct expectations *e, str sentence, struct arena *arena,
                                     str *ret_why)
 {
-    struct sentence s = {.place_name = STR_NULL};
+    struct sentence s;
     struct judge j = {.all = e, .sentence = &s, .arena = arena, .why = STR("")};
     bool holds;
 
-    if (!read_sentence(&j, sentence, &s)) {
-        *ret_why = j.why;
+    if (!sentence_read(sentence, e->config, e->catalog, arena, &s, ret_why))
         return EXPECTATION_MALFORMED;
-    }
     if (s.subject == SUBJECT_ORGANIZATION)
         holds = judge_organization(&j);
     else

@@ -147,3 +147,6 @@ uint16_t config_single_region(const struct region_catalogue *regions, const stru
 void config_read_groups(const struct config_reader *r, const struct config_node *root,
                         const struct config_router_section *router,
                         const struct config_litellm_section *litellm);
+
+/* lint.c: warnings about what hardly can be meant, once everything has been read */
+void config_lint(const struct config_reader *r, const struct config_node *root);

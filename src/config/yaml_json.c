@@ -1,14 +1,13 @@
 #include "config/yaml_json.h"
 
 #include "base/mem.h"
+#include "config/yaml_places.h"
 #include "config/yaml_scalar.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <yaml.h>
-
-enum { PLACE_KEY_BYTES = 512 };
 
 /* What an anchor names, and how many values it stands for. */
 struct anchor {
@@ -73,51 +72,6 @@ static int next_event(struct reader *r)
     return 0;
 }
 
-/* --- places */
-
-/* The container's address, then the key's text or '#' and the index. A key longer than the buffer
- * is cut: its place is then shared with its like, which only blurs a message. */
-static str place_key(char *to, const json_t *container, str key)
-{
-    size_t n =
-        key.n < PLACE_KEY_BYTES - sizeof(container) ? key.n : PLACE_KEY_BYTES - sizeof(container);
-
-    memcpy(to, &container, sizeof(container));
-    if (n)
-        memcpy(to + sizeof(container), key.p, n);
-    return str_make(to, sizeof(container) + n);
-}
-
-static void put_place(struct yaml_document *d, const json_t *container, str key,
-                      struct yaml_place place)
-{
-    char text[PLACE_KEY_BYTES];
-    struct yaml_place *kept = arena_alloc(&d->arena, sizeof(*kept));
-
-    *kept = place;
-    map_put(&d->places, arena_copy(&d->arena, place_key(text, container, key)), kept);
-}
-
-struct yaml_place yaml_member_place(const struct yaml_document *d, const json_t *object, str key)
-{
-    char text[PLACE_KEY_BYTES];
-    const struct yaml_place *place = map_get(&d->places, place_key(text, object, key));
-
-    return place ? *place : (struct yaml_place){0};
-}
-
-static str index_key(char *to, size_t size, size_t index)
-{
-    return str_make(to, (size_t)snprintf(to, size, "%zu", index));
-}
-
-struct yaml_place yaml_item_place(const struct yaml_document *d, const json_t *array, size_t index)
-{
-    char text[24];
-
-    return yaml_member_place(d, array, index_key(text, sizeof(text), index));
-}
-
 /* --- scalars */
 
 static int read_scalar(struct reader *r, struct node *ret_node)
@@ -174,13 +128,13 @@ static int read_alias(struct reader *r, struct node *ret_node)
 static int append_item(struct reader *r, struct node *array)
 {
     struct node item = {0};
-    char text[24];
+    char text[YAML_INDEX_BYTES];
     int e = read_node(r, &item);
 
     if (e)
         return e;
-    put_place(r->document, array->value,
-              index_key(text, sizeof(text), json_array_size(array->value)), item.place);
+    yaml_put_place(r->document, array->value,
+                   yaml_index_key(text, sizeof(text), json_array_size(array->value)), item.place);
     array->n_values += item.n_values;
     json_array_append_new(array->value, item.value);
     return 0;
@@ -214,8 +168,8 @@ static int merge_one(struct reader *r, json_t *merged, struct yaml_place place, 
         if (json_object_get(merged, key))
             continue;
         json_object_set_nocheck(merged, key, value);
-        put_place(r->document, merged, str_of(key),
-                  yaml_member_place(r->document, from, str_of(key)));
+        yaml_put_place(r->document, merged, str_of(key),
+                       yaml_member_place(r->document, from, str_of(key)));
     }
     return 0;
 }
@@ -253,7 +207,7 @@ static int put_member(struct reader *r, struct node *object, str key, struct yam
                     (int)(key.n < 80 ? key.n : 80), key.p, first.line);
     }
     json_object_setn_new_nocheck(object->value, key.p, key.n, value);
-    put_place(r->document, object->value, key, place);
+    yaml_put_place(r->document, object->value, key, place);
     return 0;
 }
 

@@ -253,6 +253,23 @@ static void test_environment_groups_that_are_wrong(void)
             "serve|refuse");
 }
 
+static void test_rules_that_leave_something_idle(void)
+{
+    struct loading l;
+
+    ACCEPTS(MODELS "organization: {region_rule: us}\n",
+            "2:5: warning: model_list: the endpoint ep_1607a64fb1054431 is outside "
+            "organization.region_rule: no request will use it");
+    ACCEPTS(MODELS "organization: {region_rule: eu}\ngateway: {region: aws-us-east-1}\n",
+            "4:11: warning: gateway.region: is outside organization.region_rule: this gateway will "
+            "refuse every request (421); a rule's transit member can let it stand there");
+    loading_begin(&l, MODELS "organization: {region_rule: {allow: eu, transit: us}}\n"
+                             "gateway: {region: aws-us-east-1}\n");
+    CHECK(l.config);
+    CHECK_INT(l.diagnostics.n_warnings, 0);
+    loading_end(&l);
+}
+
 static void test_secrets_are_not_shown(void)
 {
     struct loading l;
@@ -278,6 +295,7 @@ int main(void)
     RUN(test_keys);
     RUN(test_wrong_keys_are_errors);
     RUN(test_environment_groups_that_are_wrong);
+    RUN(test_rules_that_leave_something_idle);
     RUN(test_secrets_are_not_shown);
     return test_end();
 }
