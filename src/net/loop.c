@@ -34,6 +34,7 @@ struct loop {
     void *hook_ctx;
     struct loop_task *first_task;
     struct loop_task **last_task; /* the link that the next task goes to */
+    struct list leftovers;
     struct loop_io wake;
     int next_event; /* of `events`: what is before it has been delivered */
     int n_events;
@@ -66,6 +67,7 @@ struct loop *loop_new(void)
         abort();
     *loop = (struct loop){.wall_read_ns = INT64_MIN / 2, .wake.on_event = on_wake};
     loop->last_task = &loop->first_task;
+    list_init(&loop->leftovers);
     take_time(loop);
     deadlines_init(&loop->deadlines, loop->now_ns);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -105,6 +107,12 @@ void loop_free(struct loop *loop)
         return;
     assert(!loop->in_turn);
     run_tasks(loop);
+    while (!list_empty(&loop->leftovers)) {
+        struct loop_leftover *leftover = list_first(&loop->leftovers, struct loop_leftover, link);
+
+        list_remove(&leftover->link);
+        leftover->drop(leftover);
+    }
     deadlines_deinit(&loop->deadlines);
     mailbox_deinit(&loop->mailbox);
     close(loop->epoll_fd);
@@ -227,6 +235,11 @@ void loop_defer(struct loop *loop, struct loop_task *task)
     task->next = NULL;
     *loop->last_task = task;
     loop->last_task = &task->next;
+}
+
+void loop_keep(struct loop *loop, struct loop_leftover *leftover)
+{
+    list_append(&loop->leftovers, &leftover->link);
 }
 
 void loop_post(struct loop *loop, struct loop_message *message)

@@ -109,3 +109,12 @@ struct loop_message {
 };
 
 void loop_post(struct loop *loop, struct loop_message *message);
+
+/* Something that goes on without an owner and ends with the loop at the latest: loop_free calls
+ * `drop`, unless list_remove has taken it off before. */
+struct loop_leftover {
+    struct list link;
+    void (*drop)(struct loop_leftover *leftover);
+};
+
+void loop_keep(struct loop *loop, struct loop_leftover *leftover);

@@ -1,27 +1,43 @@
-#include "net/transport.h"
-
-#include "base/mem.h"
-#include "net/tls_session.h"
-
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 /*
  * Registered once with EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET. `readable` and `writable` mirror
  * the descriptor's last known state, so that an owner who stopped early comes back without an
  * event.
+ *
+ * An event may begin with any of these states, and goes through them in order:
+ *
+ *     connecting --(writable)--> tcp_connected --(handshake; plaintext: at once)--> connected
+ *
+ * The owner is told once an event, at the end, because it may close the transport.
  */
+
+#include "net/transport.h"
+
+#include "base/mem.h"
+#include "net/farewell.h"
+#include "net/tls_session.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
 
 static const uint32_t all_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 static void die(struct transport *t, enum transport_error error, int system_errno)
 {
+    if (t->error)
+        return;
     t->error = error;
-    t->system_errno = system_errno;
+    t->system_errno = error == TRANSPORT_E_TLS ? 0 : system_errno;
 }
 
+/* -EPROTO is what a TLS session says about records; anything else is the socket's. */
+static void die_of(struct transport *t, ssize_t negative_errno)
+{
+    die(t, t->tls && negative_errno == -EPROTO ? TRANSPORT_E_TLS : TRANSPORT_E_RESET,
+        (int)-negative_errno);
+}
+
+/* The pending error, which this clears. */
 static int socket_error(int fd)
 {
     int error = 0;
@@ -38,79 +54,115 @@ static void no_delay(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-/* 1: this step of the handshake finished it. */
-static int shake_hands(struct transport *t)
-{
-    int r = tls_session_handshake(t->tls);
-
-    if (r == 1) {
-        t->connected = true;
-        return 1;
-    }
-    if (r < 0)
-        die(t, TRANSPORT_E_TLS, r == -EPROTO ? 0 : -r);
-    return 0;
-}
-
-static unsigned on_connecting(struct transport *t, uint32_t events)
+static void on_connecting(struct transport *t, uint32_t events)
 {
     int error;
 
     if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
-        return 0;
+        return;
     error = socket_error(t->io.fd);
-    if (error || (events & EPOLLHUP)) {
+    if (error || (events & EPOLLHUP))
         die(t, TRANSPORT_E_CONNECT, error ? error : ECONNREFUSED);
+    else
+        t->tcp_connected = true;
+}
+
+static void note_readiness(struct transport *t, uint32_t events)
+{
+    if (events & (EPOLLRDHUP | EPOLLHUP))
+        t->peer_closed = true;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) {
+        t->readable = true;
+        if (t->tls)
+            tls_session_wake(t->tls, t->peer_closed ? TLS_SESSION_FIN : TLS_SESSION_BYTES);
+    }
+}
+
+/* The socket takes bytes again: first what TLS has encrypted already. */
+static void on_socket_writable(struct transport *t)
+{
+    int r = t->tls ? tls_session_flush(t->tls) : 0;
+
+    t->writable = r == 0;
+    if (r < 0 && r != -EAGAIN)
+        die_of(t, r);
+    if (r == 0 && t->shutting_down) {
+        t->shutting_down = false;
+        shutdown(t->io.fd, SHUT_WR);
+    }
+}
+
+static void shake_hands(struct transport *t)
+{
+    int r = tls_session_handshake(t->tls);
+
+    if (r < 0)
+        die(t, TRANSPORT_E_TLS, 0);
+    if (r != 1)
+        return;
+    t->connected = true;
+    t->readable = true; /* the last flight may have brought payload along */
+    t->writable = tls_session_flush(t->tls) == 0;
+}
+
+/* What the owner is to hear of this event. `before`: whether it was connected already. */
+static unsigned news(struct transport *t, uint32_t events, bool before)
+{
+    unsigned told = 0;
+
+    if (t->error)
         return TRANSPORT_FAILED;
+    if (!t->connected)
+        return 0;
+    if (!before)
+        told |= TRANSPORT_CONNECTED;
+    if (t->readable && (!before || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))))
+        told |= TRANSPORT_READABLE;
+    if (t->peer_closed && (!before || (events & (EPOLLRDHUP | EPOLLHUP))))
+        told |= TRANSPORT_PEER_CLOSED;
+    if (t->wants_writable && t->writable) {
+        t->wants_writable = false;
+        told |= TRANSPORT_WRITABLE;
     }
-    t->tcp_connected = true;
-    if (!t->tls) {
-        t->connected = true;
-        return TRANSPORT_CONNECTED;
-    }
-    return 0;
+    return told;
 }
 
 static void on_io(struct loop_io *io, uint32_t events)
 {
     struct transport *t = container_of(io, struct transport, io);
-    unsigned told = 0;
+    bool before = t->connected;
+    unsigned told;
 
     if (!t->tcp_connected)
-        told |= on_connecting(t, events);
-    if (t->tcp_connected && t->tls && !t->connected && !t->error && shake_hands(t))
-        told |= TRANSPORT_CONNECTED;
-    if (!t->error && (events & EPOLLERR))
-        die(t,
-            t->connected ? TRANSPORT_E_RESET
-            : t->tls     ? TRANSPORT_E_TLS
-                         : TRANSPORT_E_CONNECT,
-            socket_error(io->fd));
-    if (events & (EPOLLRDHUP | EPOLLHUP))
-        t->peer_closed = true;
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
-        t->readable = true;
-    if (events & EPOLLOUT)
-        t->writable = true;
-    if (t->error)
-        told |= TRANSPORT_FAILED;
-    else if (t->connected)
-        told |= (t->readable ? (unsigned)TRANSPORT_READABLE : 0u) |
-                (t->wants_writable && t->writable ? (unsigned)TRANSPORT_WRITABLE : 0u) |
-                (t->peer_closed ? (unsigned)TRANSPORT_PEER_CLOSED : 0u);
-    if (told & TRANSPORT_WRITABLE)
-        t->wants_writable = false;
+        on_connecting(t, events);
+    if (t->tcp_connected && (events & EPOLLERR)) {
+        int error = socket_error(io->fd);
+
+        die(t, before || !t->tls ? TRANSPORT_E_RESET : TRANSPORT_E_TLS, error ? error : ECONNRESET);
+    }
+    note_readiness(t, events);
+    if (t->tcp_connected && !t->error) {
+        if (events & EPOLLOUT)
+            on_socket_writable(t);
+        if (!t->tls)
+            t->connected = true;
+        else if (!t->connected)
+            shake_hands(t);
+    }
+    told = news(t, events, before);
     if (told)
         t->on_event(t, told);
 }
 
+/* The part that accepting and connecting share; closes the descriptor on failure. */
 static int adopt(struct transport *t, struct loop *loop, int fd, transport_fn on_event)
 {
+    int r;
+
     t->io = (struct loop_io){.fd = fd, .on_event = on_io};
     t->loop = loop;
     t->on_event = on_event;
-    no_delay(fd);
-    int r = loop_add(loop, &t->io, all_events);
+    r = loop_add(loop, &t->io, all_events);
     if (r < 0) {
         tls_session_free(TAKE(t->tls));
         close(fd);
@@ -127,36 +179,42 @@ int transport_accept(struct transport *t, struct loop *loop, int fd, struct tls_
         close(fd);
         return -ENOMEM;
     }
+    no_delay(fd);
     return adopt(t, loop, fd, on_event);
 }
 
 int transport_connect(struct transport *t, struct loop *loop, const struct net_address *to,
                       struct tls_client *tls_config, str server_name, transport_fn on_event)
 {
-    int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd, r;
 
+    *t = (struct transport){0};
+    fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    *t = (struct transport){0};
+    no_delay(fd);
     if (tls_config && !(t->tls = tls_session_connect(tls_config, server_name, fd))) {
         close(fd);
         return -EINVAL;
     }
-    /* Registered after connect(): an unconnected socket would report EPOLLHUP first. */
-    if (connect(fd, &to->any, to->length) < 0 && errno != EINPROGRESS) {
-        int error = errno;
-
+    r = connect(fd, &to->any, to->length) < 0 ? -errno : 0;
+    if (r < 0 && r != -EINPROGRESS) {
         tls_session_free(TAKE(t->tls));
         close(fd);
-        return -error;
+        /* A Unix socket whose backlog is full, which is no reason to try the same call again. */
+        return r == -EAGAIN ? -ECONNREFUSED : r;
     }
+    /* Registered after connect(): an unconnected socket would report EPOLLHUP first. */
     return adopt(t, loop, fd, on_event);
 }
 
 static ssize_t plain_read(struct transport *t, void *to, size_t n)
 {
-    ssize_t got = recv(t->io.fd, to, n, 0);
+    ssize_t got;
 
+    do
+        got = recv(t->io.fd, to, n, 0);
+    while (got < 0 && errno == EINTR);
     if (got < 0)
         return -errno;
     /* Short: the queue was empty at that moment, the next bytes are a new edge. A FIN behind them
@@ -168,65 +226,92 @@ static ssize_t plain_read(struct transport *t, void *to, size_t n)
 
 ssize_t transport_read(struct transport *t, void *to, size_t n)
 {
-    ssize_t got = t->tls ? tls_session_read(t->tls, to, n) : plain_read(t, to, n);
+    ssize_t got;
 
-    if (got == -EINTR)
-        got = -EAGAIN;
-    if (got == -EAGAIN)
+    if (!t->connected)
+        return -EAGAIN;
+    got = t->tls ? tls_session_read(t->tls, to, n) : plain_read(t, to, n);
+    if (got == 0)
+        t->peer_closed = t->readable = true;
+    else if (got == -EAGAIN)
         t->readable = false;
     else if (got < 0)
-        die(t, got == -EPROTO ? TRANSPORT_E_TLS : TRANSPORT_E_RESET, (int)-got);
+        die_of(t, got);
     return got;
+}
+
+static ssize_t plain_writev(struct transport *t, const struct iovec *iov, int n)
+{
+    const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    ssize_t done;
+
+    do
+        done = n == 1 ? send(t->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                      : sendmsg(t->io.fd, &message, MSG_NOSIGNAL);
+    while (done < 0 && errno == EINTR);
+    return done < 0 ? -errno : done;
 }
 
 ssize_t transport_writev(struct transport *t, const struct iovec *iov, int n)
 {
-    struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    ssize_t done = -EAGAIN;
     size_t total = 0;
-    ssize_t done;
 
     for (int i = 0; i < n; i++)
         total += iov[i].iov_len;
-    if (t->tls) {
-        done = tls_session_writev(t->tls, iov, n);
-    } else {
-        done = n == 1 ? send(t->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                      : sendmsg(t->io.fd, &message, MSG_NOSIGNAL);
-        if (done < 0)
-            done = -errno;
-    }
+    if (t->connected)
+        done = t->tls ? tls_session_writev(t->tls, iov, n) : plain_writev(t, iov, n);
     if (done == -EAGAIN || (done >= 0 && (size_t)done < total)) {
         t->wants_writable = true;
-        /* With TLS a short write is a full record, not a full socket: the next call says which. */
-        if (done == -EAGAIN || !t->tls)
-            t->writable = false;
+        t->writable = false;
     } else if (done < 0) {
-        die(t, done == -EPROTO ? TRANSPORT_E_TLS : TRANSPORT_E_RESET, (int)-done);
+        die_of(t, done);
     }
     return done;
 }
 
 void transport_shutdown(struct transport *t)
 {
-    if (t->tls)
+    if (t->tls) {
         tls_session_close_notify(t->tls);
-    shutdown(t->io.fd, SHUT_WR);
+        t->shutting_down = tls_session_flush(t->tls) == -EAGAIN;
+    }
+    if (!t->shutting_down)
+        shutdown(t->io.fd, SHUT_WR);
+}
+
+/* Says goodbye as far as TLS allows; true if the descriptor has passed to somebody who goes on
+ * sending. */
+static bool part(struct transport *t, struct loop *loop)
+{
+    struct buf unsent;
+
+    if (t->error)
+        return false;
+    tls_session_close_notify(t->tls);
+    if (tls_session_flush(t->tls) != -EAGAIN)
+        return false;
+    tls_session_take_unsent(t->tls, &unsent);
+    farewell_start(loop, t->io.fd, &unsent);
+    return true;
 }
 
 void transport_close(struct transport *t, enum transport_close how)
 {
-    struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
+    const struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
+    struct loop *loop = t->loop;
+    bool passed_on;
 
-    if (!t->loop)
+    if (!loop)
         return;
-    loop_remove(t->loop, &t->io);
+    loop_remove(loop, &t->io);
     t->loop = NULL;
-    if (t->tls && how == TRANSPORT_CLOSE && !t->error)
-        tls_session_close_notify(t->tls);
-    tls_session_free(TAKE(t->tls));
     if (how == TRANSPORT_RESET)
         setsockopt(t->io.fd, SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
-    close(t->io.fd);
+    passed_on = t->tls && how == TRANSPORT_CLOSE && part(t, loop);
+    tls_session_free(TAKE(t->tls));
+    if (!passed_on)
+        close(t->io.fd);
     t->io.fd = -1;
 }
 
@@ -238,6 +323,17 @@ str transport_alpn(const struct transport *t)
 str transport_server_name(const struct transport *t)
 {
     return t->tls ? tls_session_server_name(t->tls) : STR_NULL;
+}
+
+str transport_why(const struct transport *t)
+{
+    str why = t->tls && t->error == TRANSPORT_E_TLS ? tls_session_why(t->tls) : STR_NULL;
+
+    if (why.n || !t->error)
+        return why;
+    if (t->error == TRANSPORT_E_TLS)
+        return STR("the TLS handshake failed");
+    return str_of(strerrordesc_np(t->system_errno));
 }
 
 void transport_peer_text(const struct transport *t, char *ret_text)

@@ -22,7 +22,7 @@ enum transport_event {
     TRANSPORT_READABLE = 2,
     TRANSPORT_WRITABLE = 4,    /* after a short or refused write only */
     TRANSPORT_PEER_CLOSED = 8, /* FIN seen; bytes may still be readable */
-    TRANSPORT_FAILED = 16,     /* dead: `error` says why */
+    TRANSPORT_FAILED = 16,     /* dead: `error` says why; what arrived before can still be read */
 };
 
 /* Why a transport died. */
@@ -49,6 +49,7 @@ struct transport {
     bool tcp_connected;
     bool wants_writable; /* a write was short: TRANSPORT_WRITABLE follows */
     bool peer_closed;
+    bool shutting_down; /* the FIN waits for what TLS has not sent yet */
 };
 
 /* Takes over an accepted, non-blocking descriptor (closes it on failure). `tls_config` NULL:
@@ -64,17 +65,20 @@ int transport_accept(struct transport *t, struct loop *loop, int fd, struct tls_
 int transport_connect(struct transport *t, struct loop *loop, const struct net_address *to,
                       struct tls_client *tls_config, str server_name, transport_fn on_event);
 
-/* Bytes read (> 0), 0 at EOF, -EAGAIN, or a negative errno (then t->error is set). */
+/* Bytes read (> 0), 0 at EOF, -EAGAIN, or a negative errno (then t->error is set). With TLS an end
+ * without close_notify is no EOF but -ECONNRESET: bytes may be missing. */
 ssize_t transport_read(struct transport *t, void *to, size_t n);
 
-/* Bytes taken (may be short), -EAGAIN, or a negative errno. MSG_NOSIGNAL. With TLS, small slices
- * are gathered into one record. */
+/* Bytes taken (may be short), -EAGAIN, or a negative errno. No SIGPIPE. With TLS, small slices are
+ * gathered into one record. What was not taken may be offered again in any other form, or not at
+ * all. */
 ssize_t transport_writev(struct transport *t, const struct iovec *iov, int n);
 
 /* Half-close: FIN, or close_notify and FIN. */
 void transport_shutdown(struct transport *t);
 
-/* Unregisters and closes; with `reset` the peer sees RST. No callback afterwards. */
+/* Unregisters and closes; nothing happens if it is closed already. What was taken is still sent;
+ * with TRANSPORT_RESET it is not, and the peer sees RST. No callback afterwards. */
 enum transport_close { TRANSPORT_CLOSE, TRANSPORT_RESET };
 void transport_close(struct transport *t, enum transport_close how);
 static inline bool transport_is_open(const struct transport *t)
@@ -85,6 +89,10 @@ static inline bool transport_is_open(const struct transport *t)
 /* The negotiated ALPN protocol, SNI name (server side), or empty. */
 str transport_alpn(const struct transport *t);
 str transport_server_name(const struct transport *t);
+
+/* Why it failed, for a log or an error message ("certificate has expired"); empty before that.
+ * Lives for ever. */
+str transport_why(const struct transport *t);
 
 /* The address of the peer, as "192.0.2.1" / "2001:db8::1"; at most NET_ADDRESS_TEXT bytes with the
  * NUL. */
