@@ -165,12 +165,12 @@ struct catalog_settings {
     uint32_t idle_upstreams;     /* limits.idle_upstreams, per endpoint and worker, 64 */
 
     /* client side timers */
-    int64_t head_ms;          /* timers.head_ms, 30 s */
-    int64_t body_idle_ms;     /* timers.body_idle_ms, 60 s */
-    int64_t keep_alive_ms;    /* timers.keep_alive_ms, 75 s */
-    int64_t write_idle_ms;    /* timers.write_idle_ms, 60 s */
-    int64_t drain_ms;         /* timers.drain_ms, 1 h: the longest a draining edge waits */
-    int64_t upstream_idle_ms; /* timers.upstream_idle_ms, 55 s */
+    int64_t head_ms;          /* timers.head, 30 s */
+    int64_t body_idle_ms;     /* timers.body_idle, 60 s */
+    int64_t keep_alive_ms;    /* timers.keep_alive, 75 s */
+    int64_t write_idle_ms;    /* timers.write_idle, 60 s */
+    int64_t drain_ms;         /* timers.drain, 1 h: the longest a draining edge waits */
+    int64_t upstream_idle_ms; /* timers.upstream_idle, 55 s */
 
     /* routing */
     uint32_t
