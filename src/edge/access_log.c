@@ -49,7 +49,8 @@ static void write_all(int fd, str bytes)
 
 static void drain_lane(struct access_log *log, struct access_log_lane *lane)
 {
-    /* acquire and release: pair with hand_over, which fills the buffer before it stores the pointer. */
+    /* acquire and release: pair with hand_over, which fills the buffer before it stores the
+     * pointer. */
     struct buf *full = atomic_load_explicit(&lane->handed, memory_order_acquire);
 
     if (!full)

@@ -3,8 +3,11 @@
 static enum metric_word word_of_mode(enum route_mode mode)
 {
     static const enum metric_word words[] = {
-        [ROUTE_PINNED] = WORD_PINNED,     [ROUTE_PREFERRED] = WORD_PREFERRED, [ROUTE_CARBON_AWARE] = WORD_CARBON_AWARE,
-        [ROUTE_DEGRADED] = WORD_DEGRADED, [ROUTE_REFUSED] = WORD_REFUSED,
+        [ROUTE_PINNED] = WORD_PINNED,
+        [ROUTE_PREFERRED] = WORD_PREFERRED,
+        [ROUTE_CARBON_AWARE] = WORD_CARBON_AWARE,
+        [ROUTE_DEGRADED] = WORD_DEGRADED,
+        [ROUTE_REFUSED] = WORD_REFUSED,
     };
 
     return words[mode];
@@ -12,8 +15,8 @@ static enum metric_word word_of_mode(enum route_mode mode)
 
 static bool is_routed(const struct exchange *x)
 {
-    return x->surface.surface &&
-           (x->surface.surface->kind == SURFACE_INFERENCE || x->surface.surface->kind == SURFACE_STORED);
+    return x->surface.surface && (x->surface.surface->kind == SURFACE_INFERENCE ||
+                                  x->surface.surface->kind == SURFACE_STORED);
 }
 
 static void count(struct exchange *x, uint16_t region, int64_t duration_ns)
@@ -70,7 +73,8 @@ enum { LOGGED_TARGET_MAX = 512 };
 /* Without the query, which may hold anything. */
 static str logged_path(const struct exchange *x)
 {
-    return str_upto(str_upto(x->head->target, str_find(x->head->target, '?', 0)), LOGGED_TARGET_MAX);
+    return str_upto(str_upto(x->head->target, str_find(x->head->target, '?', 0)),
+                    LOGGED_TARGET_MAX);
 }
 
 static void write_line(struct exchange *x, int64_t duration_ns)

@@ -6,10 +6,12 @@
 static void put(struct http_header *headers, size_t *n, str name, str value)
 {
     if (value.n)
-        headers[(*n)++] = (struct http_header){.name = name, .value = value, .id = http_header_id(name)};
+        headers[(*n)++] =
+            (struct http_header){.name = name, .value = value, .id = http_header_id(name)};
 }
 
-/* Ambit's own time up to now: what passed since the head came in, less the body's arrival and the upstream's. */
+/* Ambit's own time up to now: what passed since the head came in, less the body's arrival and the
+ * upstream's. */
 static int64_t own_time_ns(const struct exchange *x)
 {
     return x->own_ns + (clock_monotonic_ns() - x->answered_ns);
@@ -38,8 +40,8 @@ size_t answer_headers(struct exchange *x, struct http_header *headers)
     return n;
 }
 
-static void send_own(struct exchange *x, unsigned status, str content_type, str body, const struct http_header *extra,
-                     size_t n_extra)
+static void send_own(struct exchange *x, unsigned status, str content_type, str body,
+                     const struct http_header *extra, size_t n_extra)
 {
     struct http_header headers[ANSWER_HEADERS_MAX + 8];
     struct http_head head = {
@@ -80,7 +82,8 @@ static size_t fault_headers(struct exchange *x, enum fault fault, struct http_he
     if (fault_row(fault)->retry == FAULT_RETRY_NO)
         put(headers, &n, STR("x-should-retry"), STR("false"));
     if (x->retry_after_s && fault_row(fault)->status == 503)
-        put(headers, &n, STR("retry-after"), arena_printf(&x->arena, "%lld", (long long)x->retry_after_s));
+        put(headers, &n, STR("retry-after"),
+            arena_printf(&x->arena, "%lld", (long long)x->retry_after_s));
     if (fault_row(fault)->status == 401)
         put(headers, &n, STR("www-authenticate"), STR("Bearer"));
     return n;
@@ -94,12 +97,15 @@ void exchange_refuse(struct exchange *x, enum fault fault, str message, str para
     enum metric_word rule = x->refusing_rule ? x->refusing_rule : WORD_NONE;
 
     x->fault = fault;
-    x->outcome = fault_row(fault)->status < 500 || fault == FAULT_PIN_UNAVAILABLE ? WORD_REFUSED : WORD_SERVER_ERROR;
+    x->outcome = fault_row(fault)->status < 500 || fault == FAULT_PIN_UNAVAILABLE
+                     ? WORD_REFUSED
+                     : WORD_SERVER_ERROR;
     if (x->trace.n_attempts == 0) {
         x->trace.mode = ROUTE_REFUSED;
         x->trace.reason = ROUTE_REASON_REFUSED;
     }
-    metrics_add(x->worker->metrics, METRIC_REFUSALS, metrics_label(fault_row(fault)->code), (uint16_t)rule, WORD_NONE, 1);
+    metrics_add(x->worker->metrics, METRIC_REFUSALS, metrics_label(fault_row(fault)->code),
+                (uint16_t)rule, WORD_NONE, 1);
     str text = arena_copy(&x->arena, message);
     buf_clear(body);
     fault_body(fault, text, param, body);

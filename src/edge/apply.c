@@ -14,9 +14,9 @@ struct customer_change {
 struct change {
     struct list link;
     uint64_t revision;
-    struct catalog *catalog;    /* NULL: unchanged */
-    struct customers *all;      /* of a full snapshot; NULL: deltas only */
-    struct list customers;      /* struct customer_change, in order */
+    struct catalog *catalog; /* NULL: unchanged */
+    struct customers *all;   /* of a full snapshot; NULL: deltas only */
+    struct list customers;   /* struct customer_change, in order */
 };
 
 enum step { STEP_IDLE, STEP_CATALOG, STEP_CUSTOMERS };
@@ -46,8 +46,7 @@ static void change_free(struct change *change)
 {
     if (!change)
         return;
-    list_for_each_safe(node, &change->customers)
-    {
+    list_for_each_safe (node, &change->customers) {
         struct customer_change *part = list_entry(node, struct customer_change, link);
 
         buf_deinit(&part->payload);
@@ -63,7 +62,8 @@ void apply_free(struct apply *a)
     if (!a)
         return;
     change_free(a->building);
-    list_for_each_safe(node, &a->waiting) change_free(list_entry(node, struct change, link));
+    list_for_each_safe (node, &a->waiting)
+        change_free(list_entry(node, struct change, link));
     mem_free(a);
 }
 
@@ -134,19 +134,20 @@ bool apply_customers_gone(struct apply *a, str payload)
     return !r.failed;
 }
 
-/* False: a payload was malformed. What came before stays: each part is a commit of its own, and the confirmation never comes. */
+/* False: a payload was malformed. What came before stays: each part is a commit of its own, and the
+ * confirmation never comes. */
 static bool change_customers(struct customers *customers, struct change *change)
 {
     bool fine = true;
 
     if (change->all)
         customers_replace(customers, change->all);
-    list_for_each(node, &change->customers)
-    {
+    list_for_each (node, &change->customers) {
         struct customer_change *part = list_entry(node, struct customer_change, link);
         struct wire_reader r = {.rest = buf_str(&part->payload)};
 
-        fine = fine && (part->op == OP_PUT ? customers_apply(&r, customers) : customers_apply_gone(&r, customers));
+        fine = fine && (part->op == OP_PUT ? customers_apply(&r, customers)
+                                           : customers_apply_gone(&r, customers));
     }
     return fine;
 }

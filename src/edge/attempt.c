@@ -5,14 +5,16 @@
 
 #include <assert.h>
 
-/* --- deriving the request ------------------------------------------------------------------------------------------ */
+/* --- deriving the request
+ * ------------------------------------------------------------------------------------------ */
 
-/* What a client may tell the upstream: content negotiation, tracing, and what OpenAI's own headers mean. Credentials, cookies, hop-by-hop
- * and routing headers never pass, and neither does what nobody has thought of. */
+/* What a client may tell the upstream: content negotiation, tracing, and what OpenAI's own headers
+ * mean. Credentials, cookies, hop-by-hop and routing headers never pass, and neither does what
+ * nobody has thought of. */
 static const str forwarded_names[] = {
-    STR_INIT("accept"),        STR_INIT("accept-language"), STR_INIT("content-type"), STR_INIT("user-agent"),
-    STR_INIT("traceparent"),   STR_INIT("tracestate"),      STR_INIT("openai-beta"),  STR_INIT("idempotency-key"),
-    STR_INIT("x-client-request-id"),
+    STR_INIT("accept"),      STR_INIT("accept-language"), STR_INIT("content-type"),
+    STR_INIT("user-agent"),  STR_INIT("traceparent"),     STR_INIT("tracestate"),
+    STR_INIT("openai-beta"), STR_INIT("idempotency-key"), STR_INIT("x-client-request-id"),
 };
 
 static bool is_forwarded(const struct http_header *header)
@@ -36,13 +38,15 @@ static str derive_target(struct exchange *x, const struct catalog_endpoint *e, s
 
     if (e->provider == PROVIDER_AZURE) {
         if (is_azure_stored(x))
-            return arena_printf(&x->arena, "%.*s/openai%.*s?api-version=%.*s", STR_ARG(e->base_path),
-                                STR_ARG(x->surface.path), STR_ARG(e->api_version));
-        return arena_printf(&x->arena, "%.*s/openai/deployments/%.*s%.*s?api-version=%.*s", STR_ARG(e->base_path),
-                            STR_ARG(model), STR_ARG(x->surface.path), STR_ARG(e->api_version));
+            return arena_printf(&x->arena, "%.*s/openai%.*s?api-version=%.*s",
+                                STR_ARG(e->base_path), STR_ARG(x->surface.path),
+                                STR_ARG(e->api_version));
+        return arena_printf(&x->arena, "%.*s/openai/deployments/%.*s%.*s?api-version=%.*s",
+                            STR_ARG(e->base_path), STR_ARG(model), STR_ARG(x->surface.path),
+                            STR_ARG(e->api_version));
     }
-    return arena_printf(&x->arena, "%.*s%.*s%s%.*s", STR_ARG(e->base_path), STR_ARG(x->surface.path),
-                        query.n ? "?" : "", STR_ARG(query));
+    return arena_printf(&x->arena, "%.*s%.*s%s%.*s", STR_ARG(e->base_path),
+                        STR_ARG(x->surface.path), query.n ? "?" : "", STR_ARG(query));
 }
 
 static str derive_authority(struct arena *arena, const struct catalog_endpoint *e)
@@ -61,18 +65,21 @@ static void add_header(struct http_head *head, str name, str value, enum http_he
     head->headers[head->n_headers++] = (struct http_header){.name = name, .value = value, .id = id};
 }
 
-static void add_credential(struct exchange *x, struct http_head *head, const struct catalog_endpoint *e)
+static void add_credential(struct exchange *x, struct http_head *head,
+                           const struct catalog_endpoint *e)
 {
     if (e->credential.n == 0)
         return;
     if (e->provider == PROVIDER_AZURE)
         add_header(head, STR("api-key"), arena_copy(&x->arena, e->credential), HTTP_HEADER_API_KEY);
     else
-        add_header(head, STR("authorization"), arena_printf(&x->arena, "Bearer %.*s", STR_ARG(e->credential)),
+        add_header(head, STR("authorization"),
+                   arena_printf(&x->arena, "Bearer %.*s", STR_ARG(e->credential)),
                    HTTP_HEADER_AUTHORIZATION);
 }
 
-static struct http_head *derive_head(struct exchange *x, const struct catalog_endpoint *e, str model, size_t body_bytes)
+static struct http_head *derive_head(struct exchange *x, const struct catalog_endpoint *e,
+                                     str model, size_t body_bytes)
 {
     struct http_head *head = arena_zalloc(&x->arena, sizeof(*head));
     bool has_body = x->surface.surface->body != SURFACE_BODY_NONE;
@@ -85,15 +92,17 @@ static struct http_head *derive_head(struct exchange *x, const struct catalog_en
         .version = 11,
         .content_length = has_body ? (int64_t)body_bytes : HTTP_LENGTH_NONE,
     };
-    /* Ours: credential, request id, accept-encoding; then the endpoint's own; then what the client may say. */
-    head->headers =
-        arena_alloc(&x->arena, (3 + e->n_extra_headers + x->head->n_headers) * sizeof(*head->headers));
+    /* Ours: credential, request id, accept-encoding; then the endpoint's own; then what the client
+     * may say. */
+    head->headers = arena_alloc(&x->arena, (3 + e->n_extra_headers + x->head->n_headers) *
+                                               sizeof(*head->headers));
     add_credential(x, head, e);
     add_header(head, STR("x-request-id"), x->request_id, HTTP_HEADER_X_REQUEST_ID);
     add_header(head, STR("accept-encoding"), STR("identity"), HTTP_HEADER_ACCEPT_ENCODING);
     for (size_t i = 0; i < e->n_extra_headers; i++)
         add_header(head, arena_copy(&x->arena, e->extra_headers[i].name),
-                   arena_copy(&x->arena, e->extra_headers[i].value), http_header_id(e->extra_headers[i].name));
+                   arena_copy(&x->arena, e->extra_headers[i].value),
+                   http_header_id(e->extra_headers[i].name));
     for (size_t i = 0; i < x->head->n_headers; i++)
         if (is_forwarded(&x->head->headers[i]))
             head->headers[head->n_headers++] = x->head->headers[i];
@@ -112,13 +121,15 @@ static size_t derive(struct attempt *a, struct exchange *x, const struct catalog
         model = matched;
     }
     model = arena_copy(&x->arena, model);
-    size_t bytes = request_derive_body(&x->facts, str_make(x->body, x->body_n), model, &x->arena, &a->segments,
-                                       &a->n_segments);
+    size_t bytes = request_derive_body(&x->facts, str_make(x->body, x->body_n), model, &x->arena,
+                                       &a->segments, &a->n_segments);
     a->head = derive_head(x, e, model, bytes);
     return bytes;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------------- */
+/* --- sending
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static struct exchange *owner(struct attempt *a)
 {
@@ -165,7 +176,8 @@ static void send_body(struct attempt *a)
         for (size_t i = a->segment_at; i < a->n_segments && n < SEND_SLICES; i++, n++) {
             size_t skip = i == a->segment_at ? a->segment_offset : 0;
 
-            slices[n] = (struct iovec){(char *)a->segments[i].iov_base + skip, a->segments[i].iov_len - skip};
+            slices[n] = (struct iovec){(char *)a->segments[i].iov_base + skip,
+                                       a->segments[i].iov_len - skip};
             total += slices[n].iov_len;
         }
         bool last = a->segment_at + (size_t)n == a->n_segments;
@@ -193,9 +205,11 @@ static void send_request(struct attempt *a)
     }
 }
 
-/* --- what the stream tells ------------------------------------------------------------------------------------------ */
+/* --- what the stream tells
+ * ------------------------------------------------------------------------------------------ */
 
-/* The policy may have changed while the connection was made: then nothing is sent, and the exchange chooses anew. */
+/* The policy may have changed while the connection was made: then nothing is sent, and the exchange
+ * chooses anew. */
 static void on_open(void *ctx, struct stream *s)
 {
     struct attempt *a = ctx;
@@ -238,7 +252,8 @@ static void on_body(void *ctx, struct stream *s, str slice)
     (void)s;
     deadline_set(worker_of(a)->loop, &a->timer, a->idle_ms);
     if (x->parked == a) {
-        /* Copied: it may still become the client's answer. No credit is returned, so the stream's window bounds it. */
+        /* Copied: it may still become the client's answer. No credit is returned, so the stream's
+         * window bounds it. */
         buf_put_str(&a->held, slice);
         return;
     }
@@ -333,7 +348,9 @@ static void on_timer(struct deadline *deadline)
     fail(a, ROUTE_OUTCOME_FIRST_BYTE_TIMEOUT);
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void copy_policy(struct attempt *a, struct exchange *x, const struct catalog *catalog,
                         const struct catalog_group *group, const struct catalog_endpoint *e)
@@ -359,14 +376,17 @@ static void copy_policy(struct attempt *a, struct exchange *x, const struct cata
 
 static void record(struct attempt *a, struct exchange *x)
 {
-    /* A request that outlives the trace's room keeps its last attempts in the last row: none goes unnamed. */
-    a->record = x->trace.n_attempts < TRACE_MAX_ATTEMPTS ? x->trace.n_attempts++ : TRACE_MAX_ATTEMPTS - 1;
-    x->trace.attempts[a->record] = (struct trace_attempt){.region = a->region, .endpoint = a->endpoint_id};
+    /* A request that outlives the trace's room keeps its last attempts in the last row: none goes
+     * unnamed. */
+    a->record =
+        x->trace.n_attempts < TRACE_MAX_ATTEMPTS ? x->trace.n_attempts++ : TRACE_MAX_ATTEMPTS - 1;
+    x->trace.attempts[a->record] =
+        (struct trace_attempt){.region = a->region, .endpoint = a->endpoint_id};
 }
 
-enum attempt_started attempt_start(struct exchange *x, const struct catalog *catalog, const struct permit *permit,
-                                   const struct catalog_group *group, const struct catalog_endpoint *e,
-                                   struct endpoint_state *state)
+enum attempt_started attempt_start(struct exchange *x, const struct catalog *catalog,
+                                   const struct permit *permit, const struct catalog_group *group,
+                                   const struct catalog_endpoint *e, struct endpoint_state *state)
 {
     struct attempt *a = arena_zalloc(&x->arena, sizeof(*a));
 
@@ -379,10 +399,11 @@ enum attempt_started attempt_start(struct exchange *x, const struct catalog *cat
     derive(a, x, catalog, group, e);
     record(a, x);
     x->attempt = a;
-    int r = connector_open(x->worker->connector, permit, catalog, e, state, group->timers.connect_ms, &attempt_events,
-                           a, &a->stream);
+    int r = connector_open(x->worker->connector, permit, catalog, e, state,
+                           group->timers.connect_ms, &attempt_events, a, &a->stream);
     if (r == CONNECTOR_REFUSED || r < 0) {
-        attempt_end(a, r == CONNECTOR_REFUSED ? ROUTE_OUTCOME_POLICY_CHANGED : ROUTE_OUTCOME_CONNECT_FAILED);
+        attempt_end(a, r == CONNECTOR_REFUSED ? ROUTE_OUTCOME_POLICY_CHANGED
+                                              : ROUTE_OUTCOME_CONNECT_FAILED);
         return r == CONNECTOR_REFUSED ? ATTEMPT_NOT_PERMITTED : ATTEMPT_FAILED;
     }
     if (r == CONNECTOR_READY) {
@@ -450,9 +471,12 @@ void attempt_end(struct attempt *a, enum route_outcome outcome)
         stream_release(TAKE(a->stream));
     }
     row->outcome = outcome;
-    metrics_add(x->worker->metrics, METRIC_ATTEMPTS, a->state->region_label, (uint16_t)word_of(outcome), WORD_NONE, 1);
-    if (endpoint_end(a->state, verdict_of(a, outcome), a->allowed_fails, a->cooldown_ns, loop_now_ns(x->worker->loop)))
-        metrics_add(x->worker->metrics, METRIC_EJECTIONS, a->state->region_label, WORD_NONE, WORD_NONE, 1);
+    metrics_add(x->worker->metrics, METRIC_ATTEMPTS, a->state->region_label,
+                (uint16_t)word_of(outcome), WORD_NONE, 1);
+    if (endpoint_end(a->state, verdict_of(a, outcome), a->allowed_fails, a->cooldown_ns,
+                     loop_now_ns(x->worker->loop)))
+        metrics_add(x->worker->metrics, METRIC_EJECTIONS, a->state->region_label, WORD_NONE,
+                    WORD_NONE, 1);
     a->state = NULL;
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * One try of a request at one endpoint. It derives head, body and credentials from the exchange's pristine request, holds the endpoint's
- * slot, owns the upstream stream, and ends in exactly one outcome. Everything it needs from the policy it copies when it starts, so a
- * newer revision can come at any time.
+ * One try of a request at one endpoint. It derives head, body and credentials from the exchange's
+ * pristine request, holds the endpoint's slot, owns the upstream stream, and ends in exactly one
+ * outcome. Everything it needs from the policy it copies when it starts, so a newer revision can
+ * come at any time.
  */
 
 #include "edge/metrics.h"
@@ -14,10 +15,10 @@ struct exchange;
 
 struct attempt {
     struct exchange *exchange;
-    struct endpoint_state *state;   /* its slot is taken until attempt_end */
-    struct stream *stream;          /* NULL once released */
-    size_t record;                  /* index into the trace's attempts */
-    uint64_t policy_revision;       /* that it was permitted under */
+    struct endpoint_state *state; /* its slot is taken until attempt_end */
+    struct stream *stream;        /* NULL once released */
+    size_t record;                /* index into the trace's attempts */
+    uint64_t policy_revision;     /* that it was permitted under */
 
     /* copied from the policy */
     str endpoint_id, api_base, region;
@@ -25,7 +26,7 @@ struct attempt {
     uint32_t allowed_fails;
     int64_t cooldown_ns;
     int64_t first_byte_ms, idle_ms;
-    bool tells_region;              /* Azure: x-ms-region is evidence */
+    bool tells_region; /* Azure: x-ms-region is evidence */
     char declared_region[ENDPOINT_REGION_LABEL_BYTES];
 
     /* the derived request */
@@ -33,27 +34,29 @@ struct attempt {
     struct iovec *segments;
     size_t n_segments;
     size_t segment_at, segment_offset; /* what has been sent */
-    bool sent;                      /* wholly */
+    bool sent;                         /* wholly */
 
     /* its answer */
     unsigned status;
-    struct http_head *answer;       /* copied where it must outlive the callback */
-    struct buf held;                /* body bytes that came while parked or held */
-    bool ended;                     /* the answer is complete */
+    struct http_head *answer; /* copied where it must outlive the callback */
+    struct buf held;          /* body bytes that came while parked or held */
+    bool ended;               /* the answer is complete */
     bool broken;
-    struct deadline timer;          /* first byte, then idle between bytes */
+    struct deadline timer; /* first byte, then idle between bytes */
     int64_t began_ns, sent_ns, first_byte_ns;
     bool over;
 };
 
-/* Starts one at the chosen endpoint: 0, or the fault to report where nothing could be opened. The slot has been taken (endpoint_begin). */
+/* Starts one at the chosen endpoint: 0, or the fault to report where nothing could be opened. The
+ * slot has been taken (endpoint_begin). */
 enum attempt_started { ATTEMPT_STARTED, ATTEMPT_NOT_PERMITTED, ATTEMPT_FAILED };
-enum attempt_started attempt_start(struct exchange *x, const struct catalog *catalog, const struct permit *permit,
-                                   const struct catalog_group *group, const struct catalog_endpoint *e,
-                                   struct endpoint_state *state);
+enum attempt_started attempt_start(struct exchange *x, const struct catalog *catalog,
+                                   const struct permit *permit, const struct catalog_group *group,
+                                   const struct catalog_endpoint *e, struct endpoint_state *state);
 
-/* Ends it: gives the slot back with a verdict that follows from the outcome, and releases the stream (which cancels an unfinished
- * request upstream at once). Once; the memory is the exchange's. */
+/* Ends it: gives the slot back with a verdict that follows from the outcome, and releases the
+ * stream (which cancels an unfinished request upstream at once). Once; the memory is the
+ * exchange's. */
 void attempt_end(struct attempt *a, enum route_outcome outcome);
 
 /* Stops reading while the client can't take more, and goes on. */

@@ -1,23 +1,26 @@
 /*
- * The head of an upstream's answer: is it worth another attempt, does it tell the truth about its region, may it reach the client? What
- * passes is committed: from then on the region is said to have served, and nothing is retried.
+ * The head of an upstream's answer: is it worth another attempt, does it tell the truth about its
+ * region, may it reach the client? What passes is committed: from then on the region is said to
+ * have served, and nothing is retried.
  */
 
 #include "edge/edge.h"
 #include "edge/exchange.h"
 #include "region/normalise.h"
 
-/* --- what an answer says about its region --------------------------------------------------------------------------- */
+/* --- what an answer says about its region
+ * --------------------------------------------------------------------------- */
 
 enum { REGION_HEADER_MAX = 128 };
 
-/* Azure names the region that served in x-ms-region. One that contradicts the declared region takes the endpoint out of service, and this
- * answer names what was observed. */
+/* Azure names the region that served in x-ms-region. One that contradicts the declared region takes
+ * the endpoint out of service, and this answer names what was observed. */
 static bool agrees(const struct region_catalogue *c, str declared, unsigned observed)
 {
     struct region_set place;
 
-    return observed != REGION_NONE && region_resolve(c, declared, &place) && region_set_has(&place, observed);
+    return observed != REGION_NONE && region_resolve(c, declared, &place) &&
+           region_set_has(&place, observed);
 }
 
 static void check_region(struct exchange *x, struct attempt *a, const struct http_head *head)
@@ -31,17 +34,21 @@ static void check_region(struct exchange *x, struct attempt *a, const struct htt
     bool pending = str_eq(a->region, STR("unknown"));
     if (!pending && agrees(c->regions, a->region, region))
         return;
-    edge_report_region(x->worker, pending ? LINK_REGION_LEARNT : LINK_REGION_CONTRADICTED, a->endpoint_id,
-                       a->state->origin_revision, said);
-    a->region = arena_copy(&x->arena, region != REGION_NONE ? region_at(c->regions, region)->code : said);
+    edge_report_region(x->worker, pending ? LINK_REGION_LEARNT : LINK_REGION_CONTRADICTED,
+                       a->endpoint_id, a->state->origin_revision, said);
+    a->region =
+        arena_copy(&x->arena, region != REGION_NONE ? region_at(c->regions, region)->code : said);
     x->trace.attempts[a->record].region = a->region;
     if (pending)
         return;
     atomic_store(&a->state->contradicted, 1);
-    metrics_add(x->worker->metrics, METRIC_REGION_MISMATCHES, a->state->region_label, metrics_label(a->region), WORD_NONE, 1);
+    metrics_add(x->worker->metrics, METRIC_REGION_MISMATCHES, a->state->region_label,
+                metrics_label(a->region), WORD_NONE, 1);
 }
 
-/* --- commit -------------------------------------------------------------------------------------------------------- */
+/* --- commit
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 /* A redirect is never followed. It reaches the client only if it stays on this gateway. */
 static bool is_foreign_redirect(const struct http_head *head)
@@ -50,7 +57,8 @@ static bool is_foreign_redirect(const struct http_head *head)
 
     if (head->status < 300 || head->status > 399 || head->status == 304)
         return false;
-    return location.n == 0 || location.p[0] != '/' || (location.n > 1 && (location.p[1] == '/' || location.p[1] == '\\'));
+    return location.n == 0 || location.p[0] != '/' ||
+           (location.n > 1 && (location.p[1] == '/' || location.p[1] == '\\'));
 }
 
 static void count_failover(struct exchange *x)
@@ -58,22 +66,26 @@ static void count_failover(struct exchange *x)
     str from, to, why;
 
     if (trace_failover(&x->trace, &from, &to, &why))
-        metrics_add(x->worker->metrics, METRIC_FAILOVERS, metrics_label(from), metrics_label(to), WORD_NONE, 1);
+        metrics_add(x->worker->metrics, METRIC_FAILOVERS, metrics_label(from), metrics_label(to),
+                    WORD_NONE, 1);
 }
 
-static void commit(struct exchange *x, struct attempt *a, const struct http_head *head, enum stream_end end)
+static void commit(struct exchange *x, struct attempt *a, const struct http_head *head,
+                   enum stream_end end)
 {
     x->attempt = a;
     if (is_foreign_redirect(head)) {
         attempt_end(a, ROUTE_OUTCOME_PROTOCOL_ERROR);
         exchange_refuse(x, FAULT_UPSTREAM_REDIRECT,
-                        STR("the upstream redirects to another place; redirects are not followed"), STR_NULL);
+                        STR("the upstream redirects to another place; redirects are not followed"),
+                        STR_NULL);
         return;
     }
     x->trace.region = a->region;
     x->trace.attempts[a->record].outcome = ROUTE_OUTCOME_SERVED;
     x->trace.attempts[a->record].bytes_sent = true;
-    metrics_observe_ns(x->worker->metrics, METRIC_FIRST_BYTE, a->state ? a->state->region_label : WORD_NONE,
+    metrics_observe_ns(x->worker->metrics, METRIC_FIRST_BYTE,
+                       a->state ? a->state->region_label : WORD_NONE,
                        a->first_byte_ns - x->body_ended_ns);
     count_failover(x);
     relay_begin(x, head, end);
@@ -98,7 +110,9 @@ void exchange_unpark(struct exchange *x)
         relay_end(x);
 }
 
-/* --- retry --------------------------------------------------------------------------------------------------------- */
+/* --- retry
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_worth_retrying(unsigned status)
 {
@@ -109,7 +123,10 @@ static int64_t retry_after_s(const struct http_head *head)
 {
     uint64_t seconds;
 
-    return str_parse_u64(http_head_value(head, HTTP_HEADER_RETRY_AFTER), &seconds) && seconds <= 3600 ? (int64_t)seconds : 1;
+    return str_parse_u64(http_head_value(head, HTTP_HEADER_RETRY_AFTER), &seconds) &&
+                   seconds <= 3600
+               ? (int64_t)seconds
+               : 1;
 }
 
 /* Keeps the answer, unread beyond one window, while others are tried. Only the latest is kept. */
@@ -121,11 +138,14 @@ static void park(struct exchange *x, struct attempt *a, const struct http_head *
     x->parked = a;
 }
 
-void exchange_answered(struct exchange *x, struct attempt *a, const struct http_head *head, enum stream_end end)
+void exchange_answered(struct exchange *x, struct attempt *a, const struct http_head *head,
+                       enum stream_end end)
 {
     int64_t now_ns = loop_now_ns(x->worker->loop);
 
-    x->own_ns += a->sent_ns > x->body_ended_ns && x->trace.n_attempts == 1 ? a->sent_ns - x->body_ended_ns : 0;
+    x->own_ns += a->sent_ns > x->body_ended_ns && x->trace.n_attempts == 1
+                     ? a->sent_ns - x->body_ended_ns
+                     : 0;
     x->answered_ns = a->first_byte_ns;
     if (head->status == 429 || head->status == 503)
         endpoint_pause(a->state, now_ns + retry_after_s(head) * NS_PER_S);

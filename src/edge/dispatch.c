@@ -1,58 +1,69 @@
 /*
- * Where a request goes: permit, choice, attempt, and once nothing is left the refusal that says why. Everything here is worked out anew
- * for every attempt against the newest policy, so a rule that was tightened a moment ago binds the next attempt.
+ * Where a request goes: permit, choice, attempt, and once nothing is left the refusal that says
+ * why. Everything here is worked out anew for every attempt against the newest policy, so a rule
+ * that was tightened a moment ago binds the next attempt.
  */
 
 #include "catalog/policy.h"
 #include "edge/edge.h"
 #include "edge/exchange.h"
 
-/* --- refusals ------------------------------------------------------------------------------------------------------ */
+/* --- refusals
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void refuse_region_name(struct exchange *x, str name)
 {
     const struct catalog *c = worker_catalog(x->worker);
     str near = region_near_match(c->regions, name);
 
-    exchange_refuse(x, FAULT_INVALID_REGION,
-                    near.n ? arena_printf(&x->arena, "\"%.*s\" is no region, zone or country; did you mean \"%.*s\"?",
-                                          STR_ARG(name), STR_ARG(near))
-                           : arena_printf(&x->arena, "\"%.*s\" is no region, zone or country", STR_ARG(name)),
-                    x->facts.region.n ? STR("vetted.region") : STR("x-ambit-region"));
+    exchange_refuse(
+        x, FAULT_INVALID_REGION,
+        near.n ? arena_printf(&x->arena,
+                              "\"%.*s\" is no region, zone or country; did you mean \"%.*s\"?",
+                              STR_ARG(name), STR_ARG(near))
+               : arena_printf(&x->arena, "\"%.*s\" is no region, zone or country", STR_ARG(name)),
+        x->facts.region.n ? STR("vetted.region") : STR("x-ambit-region"));
 }
 
 static enum metric_word word_of_source(enum permit_source source)
 {
     static const enum metric_word words[] = {
-        [PERMIT_ORGANIZATION] = WORD_ORGANIZATION, [PERMIT_ENVIRONMENT_GROUP] = WORD_ENVIRONMENT_GROUP,
-        [PERMIT_CUSTOMER] = WORD_CUSTOMER,         [PERMIT_KEY] = WORD_KEY,
+        [PERMIT_ORGANIZATION] = WORD_ORGANIZATION,
+        [PERMIT_ENVIRONMENT_GROUP] = WORD_ENVIRONMENT_GROUP,
+        [PERMIT_CUSTOMER] = WORD_CUSTOMER,
+        [PERMIT_KEY] = WORD_KEY,
         [PERMIT_REQUEST] = WORD_REQUEST,
     };
 
     return words[source];
 }
 
-/* The rule, other than the request's own wish, that shuts out the pinned region; NULL if all allow it. */
+/* The rule, other than the request's own wish, that shuts out the pinned region; NULL if all allow
+ * it. */
 static const struct permit_step *rule_against_pin(const struct permit *permit)
 {
     for (unsigned i = 0; i < permit->n_steps; i++)
-        if (permit->steps[i].source != PERMIT_REQUEST && !region_set_has(&permit->steps[i].allowed, permit->pin))
+        if (permit->steps[i].source != PERMIT_REQUEST &&
+            !region_set_has(&permit->steps[i].allowed, permit->pin))
             return &permit->steps[i];
     return NULL;
 }
 
 static void tell_control(struct exchange *x, const struct permit_step *step, enum fault fault)
 {
-    edge_report_refusal(x->worker, &(struct link_refusals){
-                                       .source = (uint8_t)step->source,
-                                       .code = fault_row(fault)->code,
-                                       .subject = step->source == PERMIT_CUSTOMER ? STR("customer") : step->name,
-                                       .group = x->group,
-                                       .count = 1,
-                                   });
+    edge_report_refusal(
+        x->worker, &(struct link_refusals){
+                       .source = (uint8_t)step->source,
+                       .code = fault_row(fault)->code,
+                       .subject = step->source == PERMIT_CUSTOMER ? STR("customer") : step->name,
+                       .group = x->group,
+                       .count = 1,
+                   });
 }
 
-static void refuse_by_rules(struct exchange *x, const struct permit *permit, const struct permit_step *step)
+static void refuse_by_rules(struct exchange *x, const struct permit *permit,
+                            const struct permit_step *step)
 {
     struct buf text;
 
@@ -63,11 +74,13 @@ static void refuse_by_rules(struct exchange *x, const struct permit *permit, con
     buf_init(&text, 0);
     buf_printf(&text, "the region rules leave no endpoint of \"%.*s\": ", STR_ARG(x->group));
     permit_explain(permit, &text);
-    exchange_refuse(x, FAULT_REGION_NOT_ALLOWED, buf_str(&text), permit->pin != REGION_NONE ? STR("vetted.region") : STR_NULL);
+    exchange_refuse(x, FAULT_REGION_NOT_ALLOWED, buf_str(&text),
+                    permit->pin != REGION_NONE ? STR("vetted.region") : STR_NULL);
     buf_deinit(&text);
 }
 
-static void refuse_pin(struct exchange *x, const struct permit *permit, const struct route_obstacle *obstacle)
+static void refuse_pin(struct exchange *x, const struct permit *permit,
+                       const struct route_obstacle *obstacle)
 {
     const struct permit_step *step = rule_against_pin(permit);
     str code = region_at(permit->catalogue, permit->pin)->code;
@@ -76,11 +89,14 @@ static void refuse_pin(struct exchange *x, const struct permit *permit, const st
         refuse_by_rules(x, permit, step);
         return;
     }
-    bool absent = obstacle->verdict == ROUTE_VERDICT_NOT_PINNED || obstacle->verdict == ROUTE_VERDICT_NOT_PERMITTED;
-    exchange_refuse(x, FAULT_PIN_UNAVAILABLE,
-                    arena_printf(&x->arena, "region %.*s is pinned and %s for \"%.*s\"; no other region is used",
-                                 STR_ARG(code), absent ? "has no endpoint" : "is not available now", STR_ARG(x->group)),
-                    STR("vetted.region"));
+    bool absent = obstacle->verdict == ROUTE_VERDICT_NOT_PINNED ||
+                  obstacle->verdict == ROUTE_VERDICT_NOT_PERMITTED;
+    exchange_refuse(
+        x, FAULT_PIN_UNAVAILABLE,
+        arena_printf(
+            &x->arena, "region %.*s is pinned and %s for \"%.*s\"; no other region is used",
+            STR_ARG(code), absent ? "has no endpoint" : "is not available now", STR_ARG(x->group)),
+        STR("vetted.region"));
 }
 
 static void set_retry_after(struct exchange *x, int64_t until_ns)
@@ -97,8 +113,8 @@ static const struct permit_step *last_step(const struct permit *permit)
 }
 
 /* No attempt could be made. */
-static void refuse_unroutable(struct exchange *x, const struct permit *permit, const struct route_candidate *candidates,
-                              size_t n)
+static void refuse_unroutable(struct exchange *x, const struct permit *permit,
+                              const struct route_candidate *candidates, size_t n)
 {
     struct route_obstacle obstacle = route_obstacle_of(candidates, n);
 
@@ -112,17 +128,21 @@ static void refuse_unroutable(struct exchange *x, const struct permit *permit, c
         return;
     }
     if (obstacle.verdict == ROUTE_VERDICT_REGION_PENDING) {
-        exchange_refuse(x, FAULT_REGION_PENDING,
-                        arena_printf(&x->arena, "the region of \"%.*s\"'s endpoint is not known yet, and the request is restricted",
-                                     STR_ARG(x->group)),
-                        STR_NULL);
+        exchange_refuse(
+            x, FAULT_REGION_PENDING,
+            arena_printf(
+                &x->arena,
+                "the region of \"%.*s\"'s endpoint is not known yet, and the request is restricted",
+                STR_ARG(x->group)),
+            STR_NULL);
         return;
     }
     set_retry_after(x, obstacle.retry_at_ns);
     str why = route_verdict_name(obstacle.verdict);
     exchange_refuse(x, FAULT_SERVICE_UNAVAILABLE,
-                    arena_printf(&x->arena, "no permitted endpoint of \"%.*s\" is available now (%.*s)", STR_ARG(x->group),
-                                 STR_ARG(why)),
+                    arena_printf(&x->arena,
+                                 "no permitted endpoint of \"%.*s\" is available now (%.*s)",
+                                 STR_ARG(x->group), STR_ARG(why)),
                     STR_NULL);
 }
 
@@ -130,18 +150,22 @@ static void refuse_unroutable(struct exchange *x, const struct permit *permit, c
 static void refuse_after_attempts(struct exchange *x)
 {
     const struct trace_attempt *last = &x->trace.attempts[x->trace.n_attempts - 1];
-    bool timeout = last->outcome == ROUTE_OUTCOME_FIRST_BYTE_TIMEOUT || last->outcome == ROUTE_OUTCOME_CONNECT_TIMEOUT ||
+    bool timeout = last->outcome == ROUTE_OUTCOME_FIRST_BYTE_TIMEOUT ||
+                   last->outcome == ROUTE_OUTCOME_CONNECT_TIMEOUT ||
                    last->outcome == ROUTE_OUTCOME_DEADLINE;
     str outcome = route_outcome_name(last->outcome);
 
-    exchange_refuse(x, timeout ? FAULT_UPSTREAM_TIMEOUT : FAULT_UPSTREAM_ERROR,
-                    arena_printf(&x->arena, "no upstream answered after %zu attempt%s; the last, in %.*s: %.*s",
-                                 x->trace.n_attempts, x->trace.n_attempts == 1 ? "" : "s", STR_ARG(last->region),
-                                 STR_ARG(outcome)),
-                    STR_NULL);
+    exchange_refuse(
+        x, timeout ? FAULT_UPSTREAM_TIMEOUT : FAULT_UPSTREAM_ERROR,
+        arena_printf(&x->arena, "no upstream answered after %zu attempt%s; the last, in %.*s: %.*s",
+                     x->trace.n_attempts, x->trace.n_attempts == 1 ? "" : "s",
+                     STR_ARG(last->region), STR_ARG(outcome)),
+        STR_NULL);
 }
 
-/* --- permit -------------------------------------------------------------------------------------------------------- */
+/* --- permit
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static const struct catalog_key *present_key(struct exchange *x, const struct catalog *c)
 {
@@ -151,27 +175,33 @@ static const struct catalog_key *present_key(struct exchange *x, const struct ca
     return key && (key->expires_wall_ns == 0 || key->expires_wall_ns > now) ? key : NULL;
 }
 
-static bool add_customer(struct exchange *x, const struct catalog *c, struct policy_request *request, str id)
+static bool add_customer(struct exchange *x, const struct catalog *c,
+                         struct policy_request *request, str id)
 {
     if (id.n == 0)
         return true;
     if (id.n > c->settings.customer_id_bytes) {
         exchange_refuse(x, FAULT_INVALID_FIELD,
-                        arena_printf(&x->arena, "a customer id has %zu bytes; at most %u are allowed", id.n,
+                        arena_printf(&x->arena,
+                                     "a customer id has %zu bytes; at most %u are allowed", id.n,
                                      c->settings.customer_id_bytes),
                         STR("user"));
         return false;
     }
     if (policy_add_customer(request, c, id))
         return true;
-    exchange_refuse(x, FAULT_TOO_MANY_CUSTOMERS, STR("the request names too many different customers"), STR("user"));
+    exchange_refuse(x, FAULT_TOO_MANY_CUSTOMERS,
+                    STR("the request names too many different customers"), STR("user"));
     return false;
 }
 
-static bool add_customers(struct exchange *x, const struct catalog *c, struct policy_request *request)
+static bool add_customers(struct exchange *x, const struct catalog *c,
+                          struct policy_request *request)
 {
-    return add_customer(x, c, request, x->facts.user) && add_customer(x, c, request, x->facts.metadata_user) &&
-           add_customer(x, c, request, http_head_value(x->head, HTTP_HEADER_X_LITELLM_CUSTOMER_ID)) &&
+    return add_customer(x, c, request, x->facts.user) &&
+           add_customer(x, c, request, x->facts.metadata_user) &&
+           add_customer(x, c, request,
+                        http_head_value(x->head, HTTP_HEADER_X_LITELLM_CUSTOMER_ID)) &&
            add_customer(x, c, request, http_head_value(x->head, HTTP_HEADER_X_LITELLM_END_USER_ID));
 }
 
@@ -180,19 +210,25 @@ static void refuse_policy(struct exchange *x, enum policy_outcome outcome, str s
     switch (outcome) {
     case POLICY_UNKNOWN_CUSTOMER:
         x->refusing_rule = WORD_CUSTOMER;
-        exchange_refuse(x, FAULT_UNKNOWN_CUSTOMER,
-                        subject.n ? arena_printf(&x->arena, "customer \"%.*s\" is not known here, and customers have region rules",
-                                                 STR_ARG(subject))
-                                  : STR("the request names no customer, and customers have region rules: send `user`"),
-                        STR("user"));
+        exchange_refuse(
+            x, FAULT_UNKNOWN_CUSTOMER,
+            subject.n ? arena_printf(
+                            &x->arena,
+                            "customer \"%.*s\" is not known here, and customers have region rules",
+                            STR_ARG(subject))
+                      : STR("the request names no customer, and customers have region rules: send "
+                            "`user`"),
+            STR("user"));
         return;
     case POLICY_CUSTOMER_BLOCKED:
         x->refusing_rule = WORD_CUSTOMER;
         exchange_refuse(x, FAULT_CUSTOMER_BLOCKED,
-                        arena_printf(&x->arena, "customer \"%.*s\" is blocked", STR_ARG(subject)), STR("user"));
+                        arena_printf(&x->arena, "customer \"%.*s\" is blocked", STR_ARG(subject)),
+                        STR("user"));
         return;
     case POLICY_TOO_MANY_CUSTOMERS:
-        exchange_refuse(x, FAULT_TOO_MANY_CUSTOMERS, STR("the request names too many different customers"), STR("user"));
+        exchange_refuse(x, FAULT_TOO_MANY_CUSTOMERS,
+                        STR("the request names too many different customers"), STR("user"));
         return;
     default:
         refuse_region_name(x, subject);
@@ -200,14 +236,16 @@ static void refuse_policy(struct exchange *x, enum policy_outcome outcome, str s
     }
 }
 
-/* The pin or zone that the request names, from header or body; two that differ contradict each other. */
+/* The pin or zone that the request names, from header or body; two that differ contradict each
+ * other. */
 static bool wished_region(struct exchange *x, str *ret_region)
 {
     str header = http_head_value(x->head, HTTP_HEADER_X_AMBIT_REGION);
 
     if (header.n && x->facts.region.n && !str_ieq(header, x->facts.region)) {
         exchange_refuse(x, FAULT_CONFLICTING_ROUTING,
-                        STR("vetted.region and the header x-ambit-region name different regions"), STR("vetted.region"));
+                        STR("vetted.region and the header x-ambit-region name different regions"),
+                        STR("vetted.region"));
         return false;
     }
     *ret_region = x->facts.region.n ? x->facts.region : header;
@@ -226,31 +264,39 @@ static bool work_out_permit(struct exchange *x, const struct catalog *c, struct 
     if (!wished_region(x, &request.region) || !add_customers(x, c, &request))
         return false;
     x->customer = request.n_customer_ids ? request.customers[0] : (struct digest128){0, 0};
-    enum policy_outcome outcome = policy_permit(c, x->worker->edge->customers, &request, ret_permit, &subject);
+    enum policy_outcome outcome =
+        policy_permit(c, x->worker->edge->customers, &request, ret_permit, &subject);
     if (outcome != POLICY_PERMITTED) {
         refuse_policy(x, outcome, subject);
         return false;
     }
-    if (x->facts.carbon_aware && (ret_permit->pin != REGION_NONE || ret_permit->primary != REGION_NONE)) {
+    if (x->facts.carbon_aware &&
+        (ret_permit->pin != REGION_NONE || ret_permit->primary != REGION_NONE)) {
         exchange_refuse(x, FAULT_CONFLICTING_ROUTING,
                         ret_permit->pin != REGION_NONE
-                            ? STR("a pinned region leaves nothing to choose: vetted.region and carbon_aware exclude each other")
-                            : STR("a rule names primary and secondary regions: carbon_aware can't choose others"),
+                            ? STR("a pinned region leaves nothing to choose: vetted.region and "
+                                  "carbon_aware exclude each other")
+                            : STR("a rule names primary and secondary regions: carbon_aware can't "
+                                  "choose others"),
                         STR("vetted.routing"));
         return false;
     }
     return true;
 }
 
-/* An edge that has not heard from the control plane for longer than the lease may hold rules that have been tightened since. */
+/* An edge that has not heard from the control plane for longer than the lease may hold rules that
+ * have been tightened since. */
 static bool lease_holds(struct exchange *x, const struct catalog *c, const struct permit *permit)
 {
     int64_t heard = atomic_load_explicit(&x->worker->edge->heard_wall_ns, memory_order_relaxed);
 
-    if (!permit->restricted || loop_wall_ns(x->worker->loop) - heard <= c->settings.policy_lease_ms * NS_PER_MS)
+    if (!permit->restricted ||
+        loop_wall_ns(x->worker->loop) - heard <= c->settings.policy_lease_ms * NS_PER_MS)
         return true;
-    exchange_refuse(x, FAULT_POLICY_STALE,
-                    STR("this gateway has not heard from its control plane for longer than the policy lease"), STR_NULL);
+    exchange_refuse(
+        x, FAULT_POLICY_STALE,
+        STR("this gateway has not heard from its control plane for longer than the policy lease"),
+        STR_NULL);
     return false;
 }
 
@@ -265,23 +311,28 @@ static const struct catalog_group *find_group(struct exchange *x, const struct c
                 group = &c->groups[c->endpoints[i].group];
         if (!group)
             exchange_refuse(x, FAULT_SERVICE_UNAVAILABLE,
-                            STR("the endpoint that holds this response is not configured any more"), STR_NULL);
+                            STR("the endpoint that holds this response is not configured any more"),
+                            STR_NULL);
         return group;
     }
     group = catalog_find_group(c, x->facts.model, &matched);
     if (!group)
-        exchange_refuse(x, FAULT_MODEL_NOT_FOUND,
-                        arena_printf(&x->arena, "no model \"%.*s\" is configured", STR_ARG(x->facts.model)), STR("model"));
+        exchange_refuse(
+            x, FAULT_MODEL_NOT_FOUND,
+            arena_printf(&x->arena, "no model \"%.*s\" is configured", STR_ARG(x->facts.model)),
+            STR("model"));
     return group;
 }
 
 /* What an earlier attempt of this request rules out. */
-static void mark_tried(const struct exchange *x, const struct route_view *view, struct route_candidate *candidates, size_t n)
+static void mark_tried(const struct exchange *x, const struct route_view *view,
+                       struct route_candidate *candidates, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct endpoint_state *state = view->states[candidates[i].endpoint];
 
-        if (x->bound_endpoint.n && !str_eq(x->bound_endpoint, view->catalog->endpoints[candidates[i].endpoint].id) &&
+        if (x->bound_endpoint.n &&
+            !str_eq(x->bound_endpoint, view->catalog->endpoints[candidates[i].endpoint].id) &&
             candidates[i].verdict == ROUTE_VERDICT_ELIGIBLE)
             candidates[i].verdict = ROUTE_VERDICT_NOT_PINNED;
         for (size_t k = 0; k < x->n_tried; k++)
@@ -290,9 +341,10 @@ static void mark_tried(const struct exchange *x, const struct route_view *view, 
     }
 }
 
-/* Takes the chosen endpoint's slot; one that filled up in this instant is passed over like any saturated one. */
-static ptrdiff_t take_best(struct exchange *x, const struct route_view *view, struct route_candidate *candidates, size_t n,
-                           str session)
+/* Takes the chosen endpoint's slot; one that filled up in this instant is passed over like any
+ * saturated one. */
+static ptrdiff_t take_best(struct exchange *x, const struct route_view *view,
+                           struct route_candidate *candidates, size_t n, str session)
 {
     for (;;) {
         ptrdiff_t chosen = route_choose(view, candidates, n, session, &x->worker->prng);
@@ -300,15 +352,16 @@ static ptrdiff_t take_best(struct exchange *x, const struct route_view *view, st
         if (chosen < 0)
             return chosen;
         uint32_t endpoint = candidates[chosen].endpoint;
-        if (endpoint_begin(view->states[endpoint], &view->catalog->endpoints[endpoint], view->now_ns))
+        if (endpoint_begin(view->states[endpoint], &view->catalog->endpoints[endpoint],
+                           view->now_ns))
             return chosen;
         candidates[chosen].verdict = ROUTE_VERDICT_SATURATED;
     }
 }
 
 /* Nothing (more) can be tried: the parked answer if there is one, else what stood in the way. */
-static void nothing_left(struct exchange *x, const struct permit *permit, const struct route_candidate *candidates,
-                         size_t n)
+static void nothing_left(struct exchange *x, const struct permit *permit,
+                         const struct route_candidate *candidates, size_t n)
 {
     if (x->parked) {
         exchange_unpark(x);
@@ -327,31 +380,38 @@ static bool start_at(struct exchange *x, const struct route_view *view, const st
     struct endpoint_state *state = view->states[endpoint];
     struct attempt *before = x->attempt;
 
-    x->tried[x->n_tried < TRACE_MAX_ATTEMPTS ? x->n_tried++ : TRACE_MAX_ATTEMPTS - 1] = state->origin.id;
+    x->tried[x->n_tried < TRACE_MAX_ATTEMPTS ? x->n_tried++ : TRACE_MAX_ATTEMPTS - 1] =
+        state->origin.id;
     x->attempts_left--;
     if (before && before != x->parked)
         buf_deinit(&before->held);
-    return attempt_start(x, view->catalog, permit, group, &view->catalog->endpoints[endpoint], state) == ATTEMPT_STARTED;
+    return attempt_start(x, view->catalog, permit, group, &view->catalog->endpoints[endpoint],
+                         state) == ATTEMPT_STARTED;
 }
 
-static struct route_wish wish_of(const struct exchange *x, const struct catalog *c, const struct permit *permit)
+static struct route_wish wish_of(const struct exchange *x, const struct catalog *c,
+                                 const struct permit *permit)
 {
-    bool carbon_aware = x->facts.carbon_aware || (!x->facts.routing_named && c->settings.default_carbon_aware);
+    bool carbon_aware =
+        x->facts.carbon_aware || (!x->facts.routing_named && c->settings.default_carbon_aware);
 
     return (struct route_wish){
-        .carbon_aware = carbon_aware && permit->pin == REGION_NONE && permit->primary == REGION_NONE,
+        .carbon_aware =
+            carbon_aware && permit->pin == REGION_NONE && permit->primary == REGION_NONE,
         .latency_budget_ms = x->facts.latency_budget_ms,
         .session = http_head_value(x->head, HTTP_HEADER_X_AMBIT_SESSION),
     };
 }
 
-static void begin_routing(struct exchange *x, const struct catalog *c, const struct catalog_group *group)
+static void begin_routing(struct exchange *x, const struct catalog *c,
+                          const struct catalog_group *group)
 {
     x->attempts_left = group->max_retries + 1;
     x->group = arena_copy(&x->arena, group->name);
     deadline_set(x->worker->loop, &x->deadline, group->timers.total_ms);
     if (c->gateway_region != REGION_NONE)
-        x->trace.gateway_region = arena_copy(&x->arena, region_at(c->regions, c->gateway_region)->code);
+        x->trace.gateway_region =
+            arena_copy(&x->arena, region_at(c->regions, c->gateway_region)->code);
 }
 
 /* One choice: true if there is something to start, and its endpoint. */
@@ -402,4 +462,3 @@ void exchange_attempt_failed(struct exchange *x, struct attempt *a)
     if (x->state == EXCHANGE_TRYING)
         exchange_try(x);
 }
-

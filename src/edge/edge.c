@@ -16,7 +16,9 @@
 
 enum { TICK_MS = 1000, RESPONSES_MAX = 65536, PATH_BYTES = 4096, LISTEN_FDS_MAX = 64 };
 
-/* --- workers ----------------------------------------------------------------------------------------------------------- */
+/* --- workers
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 void edge_wake_workers(struct edge *edge)
 {
@@ -60,22 +62,27 @@ static void stop_workers(struct edge *edge)
         worker_deinit(&edge->workers[i]);
 }
 
-/* --- policy ------------------------------------------------------------------------------------------------------------- */
+/* --- policy
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static void set_tls(struct edge *edge, const struct catalog *c)
 {
-    CLEANUP_FREE struct tls_identity *identities = mem_array(c->n_certificates, sizeof(*identities));
+    CLEANUP_FREE struct tls_identity *identities =
+        mem_array(c->n_certificates, sizeof(*identities));
     struct tls_server *tls = NULL;
     char why[TLS_WHY_TEXT];
 
     for (size_t i = 0; i < c->n_certificates; i++)
-        identities[i] = (struct tls_identity){c->certificates[i].chain_pem, c->certificates[i].key_pem};
+        identities[i] =
+            (struct tls_identity){c->certificates[i].chain_pem, c->certificates[i].key_pem};
     struct tls_server_options options = {.identities = identities,
                                          .n_identities = c->n_certificates,
                                          .client_ca_pem = c->client_ca_pem,
                                          .alpn = TLS_ALPN_HTTP1};
     if (c->n_certificates && tls_server_new(&options, &tls, why) < 0) {
-        /* Control has checked them; whatever is wrong now, the old ones go on rather than plaintext. */
+        /* Control has checked them; whatever is wrong now, the old ones go on rather than
+         * plaintext. */
         log_event(LOG_ERROR, "tls_unusable", LOG_STR("why", str_of(why)));
         return;
     }
@@ -104,7 +111,8 @@ static void open_gateway(struct edge *edge)
     for (size_t i = 0; i < edge->n_workers; i++)
         worker_open(&edge->workers[i]);
     atomic_store(&edge->serving, true);
-    log_event(LOG_INFO, "serving", LOG_NUM("revision", edge->revision), LOG_NUM("workers", edge->n_workers));
+    log_event(LOG_INFO, "serving", LOG_NUM("revision", edge->revision),
+              LOG_NUM("workers", edge->n_workers));
     if (edge->options.ready_fd >= 0 && write(edge->options.ready_fd, &ready, 1) != 1)
         log_event(LOG_WARN, "nobody_waits_for_ready", LOG_NUM("errno", errno));
 }
@@ -141,7 +149,8 @@ void edge_in_force(struct edge *edge, uint64_t revision)
     edge->unsaved = true;
 }
 
-/* The last policy, so that requests are served before, or without, the control plane. The lease goes on from when it was last heard. */
+/* The last policy, so that requests are served before, or without, the control plane. The lease
+ * goes on from when it was last heard. */
 static void start_from_disk(struct edge *edge)
 {
     uint8_t key[DISK_KEY_BYTES];
@@ -172,7 +181,9 @@ static void start_from_disk(struct edge *edge)
         open_gateway(edge);
 }
 
-/* --- housekeeping -------------------------------------------------------------------------------------------------------- */
+/* --- housekeeping
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static void on_tick(struct deadline *deadline)
 {
@@ -191,15 +202,18 @@ static void on_tick(struct deadline *deadline)
         disk_touch_heard(edge->options.data_dir);
     }
     metrics_set(edge->metrics, METRIC_POLICY_REVISION, WORD_NONE, edge->revision);
-    metrics_set(edge->metrics, METRIC_POLICY_AGE, WORD_NONE, (uint64_t)((loop_wall_ns(edge->loop) - heard) / NS_PER_S));
+    metrics_set(edge->metrics, METRIC_POLICY_AGE, WORD_NONE,
+                (uint64_t)((loop_wall_ns(edge->loop) - heard) / NS_PER_S));
     metrics_set(edge->metrics, METRIC_CUSTOMERS, WORD_NONE, customers_count(edge->customers));
-    metrics_set(edge->metrics, METRIC_BUFFERED_BYTES, WORD_NONE, atomic_load(&edge->buffered_bytes));
+    metrics_set(edge->metrics, METRIC_BUFFERED_BYTES, WORD_NONE,
+                atomic_load(&edge->buffered_bytes));
 }
 
 void edge_answer_query(struct edge *edge, str what, struct buf *to)
 {
     if (str_eq(what, STR("metrics"))) {
-        CLEANUP_FREE struct metrics_shard **shards = mem_array(edge->n_workers + 1, sizeof(*shards));
+        CLEANUP_FREE struct metrics_shard **shards =
+            mem_array(edge->n_workers + 1, sizeof(*shards));
 
         for (size_t i = 0; i < edge->n_workers; i++)
             shards[i] = edge->workers[i].metrics;
@@ -254,11 +268,14 @@ static int watch_signals(struct edge *edge)
     signal(SIGPIPE, SIG_IGN);
     /* Before any thread is made: they inherit the mask. */
     pthread_sigmask(SIG_BLOCK, &watched, NULL);
-    edge->signals = (struct loop_io){.fd = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC), .on_event = on_signal};
+    edge->signals = (struct loop_io){.fd = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC),
+                                     .on_event = on_signal};
     return edge->signals.fd < 0 ? -errno : loop_add(edge->loop, &edge->signals, EPOLLIN);
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static int bind_own(struct edge *edge, int *fd)
 {
@@ -269,7 +286,8 @@ static int bind_own(struct edge *edge, int *fd)
     if (r == 0)
         r = listen_on(&address, LISTEN_ALONE, fd);
     if (r < 0) {
-        log_event(LOG_ERROR, "listen_failed", LOG_STR("address", str_of(listen)), LOG_NUM("errno", -r));
+        log_event(LOG_ERROR, "listen_failed", LOG_STR("address", str_of(listen)),
+                  LOG_NUM("errno", -r));
         return r;
     }
     edge->options.listen_fds = fd;
@@ -294,7 +312,8 @@ static struct response_map *open_responses(const struct edge *edge)
 static bool set_up(struct edge *edge, int *own_fd)
 {
     if (mkdir(edge->options.data_dir, 0700) < 0 && errno != EEXIST) {
-        log_event(LOG_ERROR, "data_dir_unusable", LOG_STR("path", str_of(edge->options.data_dir)), LOG_NUM("errno", errno));
+        log_event(LOG_ERROR, "data_dir_unusable", LOG_STR("path", str_of(edge->options.data_dir)),
+                  LOG_NUM("errno", errno));
         return false;
     }
     edge->loop = loop_new();
@@ -319,6 +338,8 @@ static bool set_up(struct edge *edge, int *own_fd)
 static void tear_down(struct edge *edge)
 {
     stop_workers(edge);
+    deadline_cancel(&edge->tick);
+    deadline_cancel(&edge->drain_limit);
     if (edge->unsaved)
         save(edge);
     edge_link_free(edge->link);

@@ -32,7 +32,9 @@ struct edge_link {
     size_t n_refusals;
 };
 
-/* --- sending ------------------------------------------------------------------------------------------------------- */
+/* --- sending
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static void drop(struct edge_link *l)
 {
@@ -109,11 +111,13 @@ void edge_link_send_observed(struct edge_link *l, const struct link_observed *ob
     flush(l);
 }
 
-/* --- refusals, counted here and sent now and then ------------------------------------------------------------------- */
+/* --- refusals, counted here and sent now and then
+ * ------------------------------------------------------------------- */
 
 static bool same_refusal(const struct link_refusals *a, const struct link_refusals *b)
 {
-    return a->source == b->source && str_eq(a->code, b->code) && str_eq(a->subject, b->subject) && str_eq(a->group, b->group);
+    return a->source == b->source && str_eq(a->code, b->code) && str_eq(a->subject, b->subject) &&
+           str_eq(a->group, b->group);
 }
 
 static str own(str s)
@@ -164,7 +168,9 @@ static void on_report(struct deadline *deadline)
     flush(l);
 }
 
-/* --- receiving ----------------------------------------------------------------------------------------------------- */
+/* --- receiving
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static bool take_relay_answer(struct edge_link *l, struct wire_reader *r)
 {
@@ -274,7 +280,9 @@ static void receive(struct edge_link *l)
     take_frames(l);
 }
 
-/* --- connection ---------------------------------------------------------------------------------------------------- */
+/* --- connection
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void on_transport(struct transport *t, unsigned events)
 {
@@ -352,6 +360,9 @@ void edge_link_free(struct edge_link *l)
 {
     if (!l)
         return;
+    deadline_cancel(&l->retry);
+    deadline_cancel(&l->silence);
+    deadline_cancel(&l->report);
     transport_close(&l->transport, TRANSPORT_CLOSE);
     apply_free(l->apply);
     forget_refusals(l);

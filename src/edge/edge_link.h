@@ -1,12 +1,13 @@
 #pragma once
 
 /*
- * The edge's end of the link to the control plane: connects, says hello, applies what comes, confirms, answers queries, carries management
- * requests and reports. When control is away it tries again, and the edge serves from what it has.
+ * The edge's end of the link to the control plane: connects, says hello, applies what comes,
+ * confirms, answers queries, carries management requests and reports. When control is away it tries
+ * again, and the edge serves from what it has.
  */
 
-#include "edge/apply.h"
 #include "catalog/link.h"
+#include "edge/apply.h"
 
 struct edge_link;
 
@@ -18,7 +19,8 @@ void edge_link_start(struct edge_link *l);
 
 void edge_link_worker_passed(struct edge_link *l);
 
-/* Main thread. `id` of the relay is filled in here; the answer comes through edge_relay_answered. False: not connected. */
+/* Main thread. `id` of the relay is filled in here; the answer comes through edge_relay_answered.
+ * False: not connected. */
 bool edge_link_send_relay(struct edge_link *l, struct link_relay *relay);
 void edge_link_send_observed(struct edge_link *l, const struct link_observed *observed);
 void edge_link_count_refusal(struct edge_link *l, const struct link_refusals *refusal);

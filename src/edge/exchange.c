@@ -9,7 +9,9 @@
 
 enum { SPARE_MAX = 256, BODY_FIRST_BYTES = 2048, BODY_EXACT_BYTES = 1 << 20 };
 
-/* --- states -------------------------------------------------------------------------------------------------------- */
+/* --- states
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 #define TO(state) (1u << EXCHANGE_##state)
 
@@ -29,7 +31,8 @@ void exchange_move(struct exchange *x, enum exchange_state to)
     x->state = to;
 }
 
-/* --- beginning and end --------------------------------------------------------------------------------------------- */
+/* --- beginning and end
+ * --------------------------------------------------------------------------------------------- */
 
 static void forget(struct loop_task *task)
 {
@@ -68,7 +71,8 @@ static struct exchange *exchange_new(struct worker *w)
 static void free_body(struct exchange *x)
 {
     if (x->body_charged)
-        atomic_fetch_sub_explicit(&x->worker->edge->buffered_bytes, x->body_charged, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&x->worker->edge->buffered_bytes, x->body_charged,
+                                  memory_order_relaxed);
     x->body_charged = 0;
     mem_free(x->body);
     x->body = NULL;
@@ -91,7 +95,8 @@ void exchange_finish(struct exchange *x, enum metric_word outcome)
     exchange_move(x, EXCHANGE_OVER);
     x->outcome = (uint16_t)outcome;
     deadline_cancel(&x->deadline);
-    exchange_drop_attempt(x->attempt, outcome == WORD_CANCELLED ? ROUTE_OUTCOME_CANCELLED : ROUTE_OUTCOME_BROKEN);
+    exchange_drop_attempt(x->attempt, outcome == WORD_CANCELLED ? ROUTE_OUTCOME_CANCELLED
+                                                                : ROUTE_OUTCOME_BROKEN);
     exchange_drop_attempt(x->parked, ROUTE_OUTCOME_ANSWERED_RETRYABLE);
     if (x->asked)
         edge_relay_cancel(TAKE(x->asked));
@@ -106,13 +111,16 @@ void exchange_finish(struct exchange *x, enum metric_word outcome)
     loop_defer(x->worker->loop, &x->forget);
 }
 
-/* --- the request --------------------------------------------------------------------------------------------------- */
+/* --- the request
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 void exchange_refuse_key(struct exchange *x, enum fault fault)
 {
-    str message = fault == FAULT_EXPIRED_API_KEY
-                      ? STR("this API key has expired")
-                      : STR("no API key that this gateway knows: send \"Authorization: Bearer <key>\"");
+    str message =
+        fault == FAULT_EXPIRED_API_KEY
+            ? STR("this API key has expired")
+            : STR("no API key that this gateway knows: send \"Authorization: Bearer <key>\"");
 
     exchange_refuse(x, fault, message, STR_NULL);
 }
@@ -124,7 +132,8 @@ static bool is_request_id(str id)
     for (size_t i = 0; i < id.n; i++) {
         char c = id.p[i];
 
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_' || c == '.'))
             return false;
     }
     return true;
@@ -144,18 +153,22 @@ static str make_request_id(struct exchange *x)
     return str_make(text, 4 + 2 * sizeof(bits));
 }
 
-/* Region rules of the organisation bind the gateway as well; one without a stated region stands nowhere that a rule could allow. */
+/* Region rules of the organisation bind the gateway as well; one without a stated region stands
+ * nowhere that a rule could allow. */
 static bool gateway_may_serve(struct exchange *x, const struct catalog *c)
 {
     if (c->organization_rule == CATALOG_NONE)
         return true;
-    const struct catalog_rule *rule = c->organization_rule < c->n_rules ? &c->rules[c->organization_rule] : NULL;
+    const struct catalog_rule *rule =
+        c->organization_rule < c->n_rules ? &c->rules[c->organization_rule] : NULL;
     if (rule && rule->text.p && c->gateway_region != REGION_NONE &&
         region_set_has(&rule->compiled.transit, c->gateway_region))
         return true;
     x->refusing_rule = WORD_ORGANIZATION;
-    exchange_refuse(x, FAULT_MISDIRECTED,
-                    STR("this gateway stands outside the organization's region rule; use a gateway inside it"), STR_NULL);
+    exchange_refuse(
+        x, FAULT_MISDIRECTED,
+        STR("this gateway stands outside the organization's region rule; use a gateway inside it"),
+        STR_NULL);
     return false;
 }
 
@@ -175,7 +188,8 @@ static bool identify_client(struct exchange *x, const struct catalog *c, uint32_
         return true;
     str scope = catalog_scope_name(wanted_scope);
     exchange_refuse(x, FAULT_INSUFFICIENT_SCOPE,
-                    arena_printf(&x->arena, "this API key lacks the scope %.*s", STR_ARG(scope)), STR_NULL);
+                    arena_printf(&x->arena, "this API key lacks the scope %.*s", STR_ARG(scope)),
+                    STR_NULL);
     return false;
 }
 
@@ -187,14 +201,16 @@ static bool content_is_acceptable(struct exchange *x)
 
     if (encoding.n && !str_ieq(encoding, STR("identity"))) {
         exchange_refuse(x, FAULT_UNSUPPORTED_ENCODING,
-                        STR("a compressed body can't be routed: send it without Content-Encoding"), STR("content-encoding"));
+                        STR("a compressed body can't be routed: send it without Content-Encoding"),
+                        STR("content-encoding"));
         return false;
     }
     if (!multipart)
         return true;
     if (multipart_new(type, &x->form))
         return true;
-    exchange_refuse(x, FAULT_UNSUPPORTED_MEDIA_TYPE, STR("expected multipart/form-data with a boundary"), STR("content-type"));
+    exchange_refuse(x, FAULT_UNSUPPORTED_MEDIA_TYPE,
+                    STR("expected multipart/form-data with a boundary"), STR("content-type"));
     return false;
 }
 
@@ -203,30 +219,37 @@ static bool too_large(struct exchange *x, const struct catalog *c, uint64_t byte
     if (bytes <= c->settings.body_bytes)
         return false;
     exchange_refuse(x, FAULT_REQUEST_TOO_LARGE,
-                    arena_printf(&x->arena, "the body is larger than limits.body_bytes allows (%llu)",
+                    arena_printf(&x->arena,
+                                 "the body is larger than limits.body_bytes allows (%llu)",
                                  (unsigned long long)c->settings.body_bytes),
                     STR_NULL);
     return true;
 }
 
-/* --- the body ------------------------------------------------------------------------------------------------------ */
+/* --- the body
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-/* Room is taken as bytes arrive, never as a client announces them, and counts against the edge's budget. */
+/* Room is taken as bytes arrive, never as a client announces them, and counts against the edge's
+ * budget. */
 static bool make_room(struct exchange *x, const struct catalog *c, size_t more)
 {
     size_t need = x->body_n + more, room = x->body_room ? x->body_room : BODY_FIRST_BYTES;
 
     if (need <= x->body_room)
         return true;
-    if (x->body_room == 0 && x->head->content_length > 0 && x->head->content_length <= BODY_EXACT_BYTES)
+    if (x->body_room == 0 && x->head->content_length > 0 &&
+        x->head->content_length <= BODY_EXACT_BYTES)
         room = (size_t)x->head->content_length;
     while (room < need)
         room *= 2;
     uint64_t extra = room - x->body_room;
-    if (atomic_fetch_add_explicit(&x->worker->edge->buffered_bytes, extra, memory_order_relaxed) + extra >
+    if (atomic_fetch_add_explicit(&x->worker->edge->buffered_bytes, extra, memory_order_relaxed) +
+            extra >
         c->settings.buffered_bytes) {
         atomic_fetch_sub_explicit(&x->worker->edge->buffered_bytes, extra, memory_order_relaxed);
-        exchange_refuse(x, FAULT_OVERLOADED, STR("limits.buffered_bytes is used up by other requests"), STR_NULL);
+        exchange_refuse(x, FAULT_OVERLOADED,
+                        STR("limits.buffered_bytes is used up by other requests"), STR_NULL);
         return false;
     }
     x->body_charged += extra;
@@ -239,8 +262,10 @@ static void refuse_json(struct exchange *x)
 {
     str why = json_scan_error_text(x->scan);
 
-    exchange_refuse(x, json_scan_is_duplicate(x->scan) ? FAULT_DUPLICATE_FIELD : FAULT_INVALID_JSON,
-                    arena_printf(&x->arena, "%.*s at byte %zu", STR_ARG(why), json_scan_error_at(x->scan)), STR_NULL);
+    exchange_refuse(
+        x, json_scan_is_duplicate(x->scan) ? FAULT_DUPLICATE_FIELD : FAULT_INVALID_JSON,
+        arena_printf(&x->arena, "%.*s at byte %zu", STR_ARG(why), json_scan_error_at(x->scan)),
+        STR_NULL);
 }
 
 /* Reads on where the last slice ended; false: refused. */
@@ -249,7 +274,9 @@ static bool scan_body(struct exchange *x, enum json_scan_input input)
     str so_far = str_make(x->body, x->body_n);
 
     if (x->surface.surface->body == SURFACE_BODY_MULTIPART) {
-        if (multipart_feed(x->form, so_far, input == JSON_SCAN_LAST ? MULTIPART_LAST : MULTIPART_MORE) != MULTIPART_INVALID)
+        if (multipart_feed(x->form, so_far,
+                           input == JSON_SCAN_LAST ? MULTIPART_LAST : MULTIPART_MORE) !=
+            MULTIPART_INVALID)
             return true;
         exchange_refuse(x, FAULT_INVALID_MULTIPART, multipart_error_text(x->form), STR_NULL);
         return false;
@@ -278,10 +305,12 @@ static bool bind_to_state(struct exchange *x, str response_id)
 {
     char *storage = arena_alloc(&x->arena, RESPONSE_ENDPOINT_BYTES);
 
-    if (response_map_find(x->worker->edge->responses, response_id, x->key_id, storage, &x->bound_endpoint))
+    if (response_map_find(x->worker->edge->responses, response_id, x->key_id, storage,
+                          &x->bound_endpoint))
         return true;
     exchange_refuse(x, FAULT_RESPONSE_NOT_FOUND,
-                    arena_printf(&x->arena, "no response \"%.*s\" was made here with this key", STR_ARG(response_id)),
+                    arena_printf(&x->arena, "no response \"%.*s\" was made here with this key",
+                                 STR_ARG(response_id)),
                     x->surface.id.n ? STR("response_id") : STR("previous_response_id"));
     return false;
 }
@@ -296,7 +325,8 @@ static void body_is_complete(struct exchange *x)
         local_ask_control(x);
         return;
     }
-    if (x->surface.surface->body != SURFACE_BODY_NONE && (!scan_body(x, JSON_SCAN_LAST) || !read_facts(x)))
+    if (x->surface.surface->body != SURFACE_BODY_NONE &&
+        (!scan_body(x, JSON_SCAN_LAST) || !read_facts(x)))
         return;
     str earlier = kind == SURFACE_STORED ? x->surface.id : x->facts.previous_response;
     if (earlier.n && !bind_to_state(x, earlier))
@@ -351,7 +381,8 @@ static void on_reset(void *ctx, struct stream *s, enum stream_reset why, bool un
     exchange_finish(ctx, WORD_CANCELLED);
 }
 
-static void on_head_of_client(void *ctx, struct stream *s, const struct http_head *head, enum stream_end end)
+static void on_head_of_client(void *ctx, struct stream *s, const struct http_head *head,
+                              enum stream_end end)
 {
     (void)ctx;
     (void)s;
@@ -380,7 +411,8 @@ static void on_deadline(struct deadline *deadline)
 
     if (x->state == EXCHANGE_TRYING) {
         exchange_drop_attempt(x->attempt, ROUTE_OUTCOME_DEADLINE);
-        exchange_refuse(x, FAULT_UPSTREAM_TIMEOUT, STR("the request's deadline has passed"), STR_NULL);
+        exchange_refuse(x, FAULT_UPSTREAM_TIMEOUT, STR("the request's deadline has passed"),
+                        STR_NULL);
     } else if (x->state == EXCHANGE_HOLDING || x->state == EXCHANGE_RELAYING) {
         relay_broken(x, ROUTE_OUTCOME_DEADLINE);
     }
@@ -398,8 +430,8 @@ static bool find_surface(struct exchange *x)
     if (outcome == SURFACE_FOUND)
         return true;
     exchange_refuse(x, outcome == SURFACE_NOT_FOUND ? FAULT_NOT_FOUND : FAULT_METHOD_NOT_ALLOWED,
-                    arena_printf(&x->arena, "%.*s %.*s is nothing that this gateway serves", STR_ARG(x->head->method_text),
-                                 STR_ARG(x->head->target)),
+                    arena_printf(&x->arena, "%.*s %.*s is nothing that this gateway serves",
+                                 STR_ARG(x->head->method_text), STR_ARG(x->head->target)),
                     STR_NULL);
     return false;
 }
@@ -422,7 +454,8 @@ static bool accept_head(struct exchange *x, const struct catalog *c)
            !too_large(x, c, x->head->content_length > 0 ? (uint64_t)x->head->content_length : 0);
 }
 
-void exchange_on_request(void *worker, struct stream *s, const struct http_head *head, enum stream_end end)
+void exchange_on_request(void *worker, struct stream *s, const struct http_head *head,
+                         enum stream_end end)
 {
     struct worker *w = worker;
     struct exchange *x = exchange_new(w);
@@ -442,7 +475,8 @@ void exchange_on_request(void *worker, struct stream *s, const struct http_head 
         local_answer(x, c);
         return;
     }
-    if (x->surface.surface->body == SURFACE_BODY_JSON && x->surface.surface->kind == SURFACE_INFERENCE)
+    if (x->surface.surface->body == SURFACE_BODY_JSON &&
+        x->surface.surface->kind == SURFACE_INFERENCE)
         x->scan = json_scan_new(c->settings.json_members, c->settings.json_depth);
     if (end == STREAM_END)
         body_is_complete(x);

@@ -1,22 +1,21 @@
 #pragma once
 
 /*
- * One client request, from its head to the last byte of the answer. It keeps the pristine head and body; each attempt derives its
- * own. The states:
+ * One client request, from its head to the last byte of the answer. It keeps the pristine head and
+ * body; each attempt derives its own. The states:
  *
  *                 ┌──────────┐  body complete   ┌────────┐  head of an answer   ┌─────────┐
- *   on_request ──▶│ READING  │─────────────────▶│ TRYING │─────────────────────▶│ HOLDING │ JSON to be spliced
- *                 └──────────┘                  └────────┘◀─┐ next attempt      └─────────┘
- *                      │                          │  │  └───┘                     │  complete, or too large
- *                      │ refused, local           │  └──────────────┐             ▼
- *                      ▼                          ▼ none left       │        ┌──────────┐
- *                 ┌───────────┐◀──────────────────┘                 └───────▶│ RELAYING │ bytes pass to the client
- *   ASKING ──────▶│ ANSWERING │                                              └──────────┘
- *   (management)  └───────────┘                                                   │
- *                      └──────────────────────────▶ OVER ◀───────────────────────┘
+ *   on_request ──▶│ READING  │─────────────────▶│ TRYING │─────────────────────▶│ HOLDING │ JSON to
+ * be spliced └──────────┘                  └────────┘◀─┐ next attempt      └─────────┘ │ │  │ └───┘
+ * │  complete, or too large │ refused, local           │  └──────────────┐             ▼ ▼ ▼ none
+ * left       │        ┌──────────┐ ┌───────────┐◀──────────────────┘                 └───────▶│
+ * RELAYING │ bytes pass to the client ASKING ──────▶│ ANSWERING │ └──────────┘ (management)
+ * └───────────┘                                                   │ └──────────────────────────▶
+ * OVER ◀───────────────────────┘
  *
- * A client that goes away moves it to OVER from every state, which cancels the attempt at once. Retrying is possible up to HOLDING's
- * beginning: once an answer is committed, the body's memory is given back.
+ * A client that goes away moves it to OVER from every state, which cancels the attempt at once.
+ * Retrying is possible up to HOLDING's beginning: once an answer is committed, the body's memory is
+ * given back.
  */
 
 #include "base/json_scan.h"
@@ -59,8 +58,8 @@ struct exchange {
     size_t body_n, body_room;
     uint64_t body_charged; /* against the edge's byte budget */
     bool body_complete;
-    struct json_scan *scan;          /* of a JSON body, while it is read */
-    struct multipart *form;          /* of a multipart body */
+    struct json_scan *scan; /* of a JSON body, while it is read */
+    struct multipart *form; /* of a multipart body */
     struct request_facts facts;
 
     /* who asks */
@@ -70,34 +69,37 @@ struct exchange {
 
     /* attempts */
     struct attempt *attempt; /* running or committed */
-    struct attempt *parked;  /* answered with a status worth retrying: its answer is the client's if nothing better comes */
+    struct attempt *parked;  /* answered with a status worth retrying: its answer is the client's if
+                                nothing better comes */
     uint64_t tried[TRACE_MAX_ATTEMPTS]; /* origin ids */
     size_t n_tried;
     uint32_t attempts_left;
-    str bound_endpoint;      /* only this one can serve: it holds earlier state; "" none */
+    str bound_endpoint;       /* only this one can serve: it holds earlier state; "" none */
     struct deadline deadline; /* of the whole request */
     struct trace trace;
     bool chosen_once;
-    str group;               /* model group, for headers and logs */
+    str group; /* model group, for headers and logs */
 
     /* the answer */
     enum exchange_relay relay;
-    struct buf out;          /* bytes that the client has not taken; empty and unallocated most of the time */
+    struct buf
+        out; /* bytes that the client has not taken; empty and unallocated most of the time */
     size_t out_at;
-    bool out_ends;           /* the answer ends with `out` */
-    size_t unconsumed;       /* delivered by the upstream, credit not returned yet */
+    bool out_ends;     /* the answer ends with `out` */
+    size_t unconsumed; /* delivered by the upstream, credit not returned yet */
     struct sse *events;
-    unsigned status;         /* sent to the client */
-    enum fault fault;        /* of an answer that is Ambit's own */
-    uint16_t outcome;        /* enum metric_word */
-    struct edge_relay *asked; /* a management request under way */
+    unsigned status;                /* sent to the client */
+    enum fault fault;               /* of an answer that is Ambit's own */
+    uint16_t outcome;               /* enum metric_word */
+    struct edge_relay *asked;       /* a management request under way */
     enum metric_word refusing_rule; /* which rule decided a refusal */
-    int64_t retry_after_s;   /* of a 503; 0 unknown */
-    struct digest128 customer; /* the first that the request names, as a digest */
+    int64_t retry_after_s;          /* of a 503; 0 unknown */
+    struct digest128 customer;      /* the first that the request names, as a digest */
 
     /* facts for the log */
-    int64_t began_ns, body_ended_ns, answered_ns; /* precise clock: head, whole request, first byte of the answer */
-    int64_t own_ns;          /* Ambit's own time so far */
+    int64_t began_ns, body_ended_ns,
+        answered_ns; /* precise clock: head, whole request, first byte of the answer */
+    int64_t own_ns;  /* Ambit's own time so far */
     uint64_t bytes_in, bytes_out;
     uint64_t prompt_tokens, completion_tokens;
 
@@ -106,9 +108,11 @@ struct exchange {
 };
 
 /* http_server_handler.on_request; ctx is the worker. */
-void exchange_on_request(void *worker, struct stream *s, const struct http_head *head, enum stream_end end);
+void exchange_on_request(void *worker, struct stream *s, const struct http_head *head,
+                         enum stream_end end);
 
-/* --- for attempt.c and relay.c: what the exchange does next ------------------------------------------------------------ */
+/* --- for attempt.c and relay.c: what the exchange does next
+ * ------------------------------------------------------------ */
 
 /* Chooses and starts the next attempt, or answers with what is left. */
 void exchange_try(struct exchange *x);
@@ -117,9 +121,11 @@ void exchange_try(struct exchange *x);
 void exchange_attempt_failed(struct exchange *x, struct attempt *a);
 
 /* The attempt's head has come; `head` lives for this call. */
-void exchange_answered(struct exchange *x, struct attempt *a, const struct http_head *head, enum stream_end end);
+void exchange_answered(struct exchange *x, struct attempt *a, const struct http_head *head,
+                       enum stream_end end);
 
-/* Ends it: releases streams, writes the log line, counts, and gives the memory back at the end of the turn. */
+/* Ends it: releases streams, writes the log line, counts, and gives the memory back at the end of
+ * the turn. */
 void exchange_finish(struct exchange *x, enum metric_word outcome);
 
 /* Moves to a state; asserts that the picture has the arrow. */
@@ -133,16 +139,19 @@ void exchange_drop_attempt(struct attempt *a, enum route_outcome outcome);
 
 void exchange_refuse_key(struct exchange *x, enum fault fault);
 
-/* --- answer.c: answers that are Ambit's own ----------------------------------------------------------------------------- */
+/* --- answer.c: answers that are Ambit's own
+ * ----------------------------------------------------------------------------- */
 
 void exchange_refuse(struct exchange *x, enum fault fault, str message, str param);
 void exchange_answer(struct exchange *x, unsigned status, str content_type, str body);
 
-/* Fills in the headers that every answer carries. Returns how many; `headers` has room for ANSWER_HEADERS_MAX. */
+/* Fills in the headers that every answer carries. Returns how many; `headers` has room for
+ * ANSWER_HEADERS_MAX. */
 enum { ANSWER_HEADERS_MAX = 16 };
 size_t answer_headers(struct exchange *x, struct http_header *headers);
 
-/* --- relay.c: the upstream's answer ------------------------------------------------------------------------------------- */
+/* --- relay.c: the upstream's answer
+ * ------------------------------------------------------------------------------------- */
 
 void relay_begin(struct exchange *x, const struct http_head *head, enum stream_end end);
 void relay_body(struct exchange *x, str slice);

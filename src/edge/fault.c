@@ -2,7 +2,10 @@
 
 static const struct fault_row rows[FAULT_COUNT] = {
 #define X(id, status_, type_, code_, retry_)                                                       \
-    [FAULT_##id] = {.status = (status_), .type = STR_INIT(type_), .code = STR_INIT(code_), .retry = FAULT_RETRY_##retry_},
+    [FAULT_##id] = {.status = (status_),                                                           \
+                    .type = STR_INIT(type_),                                                       \
+                    .code = STR_INIT(code_),                                                       \
+                    .retry = FAULT_RETRY_##retry_},
     FAULT_TABLE(X)
 #undef X
 };
@@ -47,5 +50,6 @@ void fault_body_of_status(unsigned status, str message, struct buf *to)
                : status == 505 ? STR("http_version_not_supported")
                                : STR("invalid_http");
 
-    put_error(to, message, status < 500 ? STR("invalid_request_error") : STR("server_error"), STR_NULL, code);
+    put_error(to, message, status < 500 ? STR("invalid_request_error") : STR("server_error"),
+              STR_NULL, code);
 }

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Every error that a client of the OpenAI surface can see from Ambit itself, in one table: status, OpenAI's error type, code (a word),
- * and whether a client may repeat the request ("x-should-retry: false" otherwise, which OpenAI's SDKs obey). Upstreams' own errors
- * pass as they came.
+ * Every error that a client of the OpenAI surface can see from Ambit itself, in one table: status,
+ * OpenAI's error type, code (a word), and whether a client may repeat the request ("x-should-retry:
+ * false" otherwise, which OpenAI's SDKs obey). Upstreams' own errors pass as they came.
  */
 
 #include "base/json_out.h"

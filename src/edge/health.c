@@ -13,7 +13,7 @@ struct health {
     struct resolver *resolver;
     struct connector *connector;
     struct deadline checks, regions;
-    size_t next;       /* endpoint that is checked next */
+    size_t next; /* endpoint that is checked next */
     size_t under_way;
 };
 
@@ -35,7 +35,8 @@ static struct endpoint_state *state_of(struct health *h, const struct check *che
     return NULL;
 }
 
-static struct check *check_new(struct health *h, const struct catalog_endpoint *e, const struct endpoint_state *s)
+static struct check *check_new(struct health *h, const struct catalog_endpoint *e,
+                               const struct endpoint_state *s)
 {
     struct check *check = mem_zalloc(sizeof(*check));
 
@@ -54,7 +55,9 @@ static void check_free(struct check *check)
     mem_free(check);
 }
 
-/* --- active checks -------------------------------------------------------------------------------------------------- */
+/* --- active checks
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void on_checked(void *ctx, const struct http_head *head_or_null)
 {
@@ -74,8 +77,9 @@ static void check_all(struct health *h, const struct catalog *c)
         size_t at = h->next % c->n_endpoints;
         struct check *check = check_new(h, &c->endpoints[at], states[at]);
 
-        if (connector_probe(h->connector, &c->endpoints[at], states[at], c->settings.health_path, PROBE_WITH_CREDENTIAL,
-                            c->settings.health_timeout_ms, on_checked, check) < 0)
+        if (connector_probe(h->connector, &c->endpoints[at], states[at], c->settings.health_path,
+                            PROBE_WITH_CREDENTIAL, c->settings.health_timeout_ms, on_checked,
+                            check) < 0)
             on_checked(check, NULL);
     }
 }
@@ -91,7 +95,8 @@ static void on_checks(struct deadline *deadline)
     check_all(h, c);
 }
 
-/* --- regions to be learnt -------------------------------------------------------------------------------------------- */
+/* --- regions to be learnt
+ * -------------------------------------------------------------------------------------------- */
 
 static void on_region_probed(void *ctx, const struct http_head *head_or_null)
 {
@@ -99,12 +104,13 @@ static void on_region_probed(void *ctx, const struct http_head *head_or_null)
     str said = head_or_null ? http_head_value(head_or_null, HTTP_HEADER_X_MS_REGION) : STR_NULL;
 
     if (said.n)
-        edge_link_send_observed(check->health->edge->link, &(struct link_observed){
-                                                               .kind = LINK_REGION_LEARNT,
-                                                               .endpoint = str_of(check->endpoint),
-                                                               .origin_revision = check->origin_revision,
-                                                               .header = str_upto(said, 128),
-                                                           });
+        edge_link_send_observed(check->health->edge->link,
+                                &(struct link_observed){
+                                    .kind = LINK_REGION_LEARNT,
+                                    .endpoint = str_of(check->endpoint),
+                                    .origin_revision = check->origin_revision,
+                                    .header = str_upto(said, 128),
+                                });
     check_free(check);
 }
 
@@ -132,24 +138,28 @@ static void on_regions(struct deadline *deadline)
         if (e->state != ENDPOINT_REGION_PENDING || !is_trustworthy(e))
             continue;
         pending = true;
-        int n = snprintf(path, sizeof(path), "%.*s/openai/models?api-version=%.*s", STR_ARG(e->base_path),
-                         STR_ARG(e->api_version));
+        int n = snprintf(path, sizeof(path), "%.*s/openai/models?api-version=%.*s",
+                         STR_ARG(e->base_path), STR_ARG(e->api_version));
         struct check *check = check_new(h, e, states[i]);
         if (n >= (int)sizeof(path) ||
-            connector_probe(h->connector, e, states[i], str_make(path, (size_t)n), PROBE_WITH_CREDENTIAL,
-                            REGION_PROBE_TIMEOUT_MS, on_region_probed, check) < 0)
+            connector_probe(h->connector, e, states[i], str_make(path, (size_t)n),
+                            PROBE_WITH_CREDENTIAL, REGION_PROBE_TIMEOUT_MS, on_region_probed,
+                            check) < 0)
             on_region_probed(check, NULL);
     }
     if (pending)
         deadline_set(h->edge->loop, &h->regions, REGION_PROBE_MS);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 struct health *health_new(struct edge *edge)
 {
     struct health *h = mem_zalloc(sizeof(*h));
-    struct upstream_limits limits = {.head_bytes = 32 * 1024, .headers = 128, .idle_per_origin = 1, .idle_ms = 30000};
+    struct upstream_limits limits = {
+        .head_bytes = 32 * 1024, .headers = 128, .idle_per_origin = 1, .idle_ms = 30000};
 
     h->edge = edge;
     h->resolver = resolver_new(edge->loop);

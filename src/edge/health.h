@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * Looking after endpoints from the main thread, with requests that carry no content: active health checks where they are configured, and
- * for Azure endpoints without a region the probe whose x-ms-region answer tells it.
+ * Looking after endpoints from the main thread, with requests that carry no content: active health
+ * checks where they are configured, and for Azure endpoints without a region the probe whose
+ * x-ms-region answer tells it.
  */
 
 #include "catalog/catalog.h"

@@ -11,7 +11,8 @@ struct remembered {
     uint32_t key; /* index into the catalog's keys, plus one; 0: nothing */
 };
 
-static_assert(sizeof(struct remembered) <= HTTP_SERVER_SCRATCH_BYTES, "fits a connection's scratch");
+static_assert(sizeof(struct remembered) <= HTTP_SERVER_SCRATCH_BYTES,
+              "fits a connection's scratch");
 
 static EVP_MD *sha256;
 
@@ -55,7 +56,8 @@ static const struct catalog_key *look_up(const struct catalog *catalog, str cred
     return catalog_find_key(catalog, hash);
 }
 
-enum fault identify(struct stream *client, const struct http_head *head, const struct catalog *catalog, int64_t wall_ns,
+enum fault identify(struct stream *client, const struct http_head *head,
+                    const struct catalog *catalog, int64_t wall_ns,
                     const struct catalog_key **ret_key)
 {
     struct remembered *memory = http_server_scratch(client);
@@ -65,13 +67,15 @@ enum fault identify(struct stream *client, const struct http_head *head, const s
     if (credential.n == 0)
         return FAULT_INVALID_API_KEY;
     struct digest128 digest = siphash128(siphash_process_key(), credential);
-    if (memory->key && memory->revision == catalog->revision && digest128_eq(memory->credential, digest)) {
+    if (memory->key && memory->revision == catalog->revision &&
+        digest128_eq(memory->credential, digest)) {
         key = &catalog->keys[memory->key - 1];
     } else {
         key = look_up(catalog, credential);
         if (!key)
             return FAULT_INVALID_API_KEY;
-        *memory = (struct remembered){digest, catalog->revision, (uint32_t)(key - catalog->keys) + 1};
+        *memory =
+            (struct remembered){digest, catalog->revision, (uint32_t)(key - catalog->keys) + 1};
     }
     if (key->expires_wall_ns && key->expires_wall_ns <= wall_ns)
         return FAULT_EXPIRED_API_KEY;

@@ -4,7 +4,8 @@
 
 bool local_answers(enum surface_kind kind)
 {
-    return kind == SURFACE_MODELS || kind == SURFACE_MODEL || kind == SURFACE_HEALTH_LIVE || kind == SURFACE_HEALTH_READY;
+    return kind == SURFACE_MODELS || kind == SURFACE_MODEL || kind == SURFACE_HEALTH_LIVE ||
+           kind == SURFACE_HEALTH_READY;
 }
 
 static void put_model(struct json_out *j, str id, int64_t created_s)
@@ -46,8 +47,10 @@ static void answer_model(struct exchange *x, const struct catalog *c)
     struct json_out j;
 
     if (!group) {
-        exchange_refuse(x, FAULT_MODEL_NOT_FOUND,
-                        arena_printf(&x->arena, "no model \"%.*s\" is configured", STR_ARG(x->surface.id)), STR("model"));
+        exchange_refuse(
+            x, FAULT_MODEL_NOT_FOUND,
+            arena_printf(&x->arena, "no model \"%.*s\" is configured", STR_ARG(x->surface.id)),
+            STR("model"));
         return;
     }
     buf_init(&body, 0);
@@ -91,13 +94,15 @@ static void on_control_answered(void *ctx, unsigned status, str content_type, st
     if (status)
         exchange_answer(x, status, content_type, body);
     else
-        exchange_refuse(x, FAULT_CONTROL_UNAVAILABLE, STR("the control plane can't be reached from this gateway now"), STR_NULL);
+        exchange_refuse(x, FAULT_CONTROL_UNAVAILABLE,
+                        STR("the control plane can't be reached from this gateway now"), STR_NULL);
 }
 
 void local_ask_control(struct exchange *x)
 {
     if (x->body_n > LINK_RELAY_BODY_BYTES) {
-        exchange_refuse(x, FAULT_REQUEST_TOO_LARGE, STR("a management request has at most 4 MiB"), STR_NULL);
+        exchange_refuse(x, FAULT_REQUEST_TOO_LARGE, STR("a management request has at most 4 MiB"),
+                        STR_NULL);
         return;
     }
     exchange_move(x, EXCHANGE_ASKING);

@@ -1,7 +1,7 @@
 #pragma once
 
-/* What the gateway port answers without an endpoint: the list of models, health, and management requests, which go to the control plane
- * over the link. */
+/* What the gateway port answers without an endpoint: the list of models, health, and management
+ * requests, which go to the control plane over the link. */
 
 #include "edge/exchange.h"
 

@@ -6,8 +6,8 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
 
@@ -25,17 +25,20 @@ static const struct metric_row rows[METRIC_COUNT] = {
 #undef X
 };
 
-/* Upper bounds in nanoseconds; the first ones resolve a gateway's own cost, the last ones a model's thinking. */
+/* Upper bounds in nanoseconds; the first ones resolve a gateway's own cost, the last ones a model's
+ * thinking. */
 static const int64_t bounds_ns[] = {
-    5000,       10000,      20000,       30000,       50000,       75000,        100000,
-    150000,     250000,     500000,      1000000,     2500000,     5000000,      10000000,
-    25000000,   50000000,   100000000,   250000000,   500000000,   1000000000,   2500000000,
+    5000,       10000,       20000,       30000,       50000,        75000,        100000,
+    150000,     250000,      500000,      1000000,     2500000,      5000000,      10000000,
+    25000000,   50000000,    100000000,   250000000,   500000000,    1000000000,   2500000000,
     5000000000, 10000000000, 30000000000, 60000000000, 300000000000, 600000000000,
 };
 
 enum { N_BOUNDS = COUNT_OF(bounds_ns), SUM_BUCKET = 0xffff };
 
-/* --- labels -------------------------------------------------------------------------------------------------------- */
+/* --- labels
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static const str fixed_words[WORD_COUNT] = {
 #define X(id, text) [WORD_##id] = STR_INIT(text),
@@ -58,7 +61,8 @@ static uint16_t label_add(str text)
         return WORD_OTHER;
     labels.texts[id] = id < WORD_COUNT ? text : str_of(str_dup(text));
     map_put(&labels.ids, labels.texts[id], (void *)(uintptr_t)(id + 1));
-    /* release: pairs with the acquire in metrics_label_text, which reads texts[] without the lock. */
+    /* release: pairs with the acquire in metrics_label_text, which reads texts[] without the lock.
+     */
     atomic_store_explicit(&labels.n, id + 1, memory_order_release);
     return (uint16_t)id;
 }
@@ -78,10 +82,13 @@ str metrics_label_text(uint16_t label)
 {
     if (label < WORD_COUNT)
         return fixed_words[label];
-    return label < atomic_load_explicit(&labels.n, memory_order_acquire) ? labels.texts[label] : STR("other");
+    return label < atomic_load_explicit(&labels.n, memory_order_acquire) ? labels.texts[label]
+                                                                         : STR("other");
 }
 
-/* --- shards -------------------------------------------------------------------------------------------------------- */
+/* --- shards
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 struct series {
     _Atomic uint64_t key; /* 0: free */
@@ -142,7 +149,8 @@ static void series_add(struct metrics_shard *shard, uint64_t key, uint64_t n)
                               memory_order_relaxed);
 }
 
-void metrics_add(struct metrics_shard *shard, enum metric metric, uint16_t l0, uint16_t l1, uint16_t l2, uint64_t n)
+void metrics_add(struct metrics_shard *shard, enum metric metric, uint16_t l0, uint16_t l1,
+                 uint16_t l2, uint64_t n)
 {
     series_add(shard, series_key(metric, l0, l1, l2), n);
 }
@@ -155,7 +163,8 @@ void metrics_set(struct metrics_shard *shard, enum metric metric, uint16_t l0, u
         atomic_store_explicit(&s->value, value, memory_order_relaxed);
 }
 
-void metrics_observe_ns(struct metrics_shard *shard, enum metric metric, uint16_t l0, int64_t duration_ns)
+void metrics_observe_ns(struct metrics_shard *shard, enum metric metric, uint16_t l0,
+                        int64_t duration_ns)
 {
     uint16_t bucket = 0;
 
@@ -168,7 +177,9 @@ void metrics_observe_ns(struct metrics_shard *shard, enum metric metric, uint16_
     series_add(shard, series_key(metric, l0, WORD_NONE, SUM_BUCKET), (uint64_t)duration_ns);
 }
 
-/* --- exposition ---------------------------------------------------------------------------------------------------- */
+/* --- exposition
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 struct sample {
     uint64_t key;
@@ -251,11 +262,14 @@ static void put_line(struct buf *to, const struct metric_row *row, str suffix, u
 
 static void put_seconds(struct buf *to, uint64_t ns)
 {
-    buf_printf(to, "%llu.%09llu", (unsigned long long)(ns / NS_PER_S), (unsigned long long)(ns % NS_PER_S));
+    buf_printf(to, "%llu.%09llu", (unsigned long long)(ns / NS_PER_S),
+               (unsigned long long)(ns % NS_PER_S));
 }
 
-/* All samples of one histogram series (same first label) are neighbours, the sum last. Returns how many there were. */
-static size_t put_histogram(struct buf *to, const struct metric_row *row, const struct sample *samples, size_t n)
+/* All samples of one histogram series (same first label) are neighbours, the sum last. Returns how
+ * many there were. */
+static size_t put_histogram(struct buf *to, const struct metric_row *row,
+                            const struct sample *samples, size_t n)
 {
     uint64_t series = samples[0].key >> 16, counts[N_BOUNDS + 1] = {0}, sum = 0, seen = 0;
     size_t used = 0;
@@ -290,8 +304,8 @@ static void put_family(struct buf *to, enum metric metric, const struct sample *
     static const char *const kinds[] = {"counter", "gauge", "histogram"};
     const struct metric_row *row = &rows[metric];
 
-    buf_printf(to, "# HELP %.*s %.*s\n# TYPE %.*s %s\n", STR_ARG(row->name), STR_ARG(row->help), STR_ARG(row->name),
-               kinds[row->kind]);
+    buf_printf(to, "# HELP %.*s %.*s\n# TYPE %.*s %s\n", STR_ARG(row->name), STR_ARG(row->help),
+               STR_ARG(row->name), kinds[row->kind]);
     for (size_t i = 0; i < n;) {
         if (row->kind == METRIC_KIND_HISTOGRAM) {
             i += put_histogram(to, row, samples + i, n - i);

@@ -1,11 +1,13 @@
 #pragma once
 
 /*
- * The edge's metrics, all in one table: name, kind, labels, help. Each worker counts in a shard of its own (plain stores that other
- * threads may read), so counting costs a hash look-up and no shared cache line; rendering adds the shards up.
+ * The edge's metrics, all in one table: name, kind, labels, help. Each worker counts in a shard of
+ * its own (plain stores that other threads may read), so counting costs a hash look-up and no
+ * shared cache line; rendering adds the shards up.
  *
- * Label values are interned once into 16-bit ids: words of the tables below have fixed ids, region codes and endpoint ids get theirs
- * when a catalog is attached. Never a customer, a key's secret, or a model name from a client.
+ * Label values are interned once into 16-bit ids: words of the tables below have fixed ids, region
+ * codes and endpoint ids get theirs when a catalog is attached. Never a customer, a key's secret,
+ * or a model name from a client.
  */
 
 #include "base/buf.h"
@@ -19,7 +21,8 @@
     X(ATTEMPTS, "ambit_attempts_total", COUNTER, "region,outcome",                                 \
       "Tries of a request at an endpoint, by its region.")                                         \
     X(FAILOVERS, "ambit_failovers_total", COUNTER, "from,to",                                      \
-      "Requests that went on to another region after an attempt failed or a region was passed over.") \
+      "Requests that went on to another region after an attempt failed or a region was passed "    \
+      "over.")                                                                                     \
     X(REGION_MISMATCHES, "ambit_region_mismatches_total", COUNTER, "declared,observed",            \
       "Answers in which an upstream named another region than the one declared for it.")           \
     X(EJECTIONS, "ambit_endpoint_ejections_total", COUNTER, "region",                              \
@@ -39,9 +42,11 @@
     X(UPSTREAM_DIALS, "ambit_upstream_dials_total", COUNTER, "outcome",                            \
       "Upstream streams opened, by how (dialled, reused) or why not (failed, stale).")             \
     X(BUFFERED_BYTES, "ambit_buffered_bytes", GAUGE, "", "Request bodies held in memory now.")     \
-    X(LOG_DROPPED, "ambit_log_lines_dropped_total", COUNTER, "", "Request log lines lost to a slow log.") \
+    X(LOG_DROPPED, "ambit_log_lines_dropped_total", COUNTER, "",                                   \
+      "Request log lines lost to a slow log.")                                                     \
     X(POLICY_REVISION, "ambit_policy_revision", GAUGE, "", "The policy revision in force.")        \
-    X(POLICY_AGE, "ambit_policy_age_seconds", GAUGE, "", "Since the control plane was last heard.") \
+    X(POLICY_AGE, "ambit_policy_age_seconds", GAUGE, "",                                           \
+      "Since the control plane was last heard.")                                                   \
     X(CUSTOMERS, "ambit_customers", GAUGE, "", "Customers known to this edge.")
 
 enum metric {
@@ -53,15 +58,21 @@ enum metric {
 
 /* Label values with fixed ids. */
 #define METRIC_WORD_TABLE(X)                                                                       \
-    X(NONE, "") X(OTHER, "other") X(UNKNOWN, "unknown") X(PINNED, "pinned") X(PREFERRED, "preferred")       \
-    X(CARBON_AWARE, "carbon_aware") X(DEGRADED, "degraded") X(REFUSED, "refused") X(OK, "ok")       \
-    X(CLIENT_ERROR, "client_error") X(SERVER_ERROR, "server_error") X(CANCELLED, "cancelled")      \
-    X(BROKEN, "broken") X(CONNECT_FAILED, "connect_failed") X(TIMEOUT, "timeout")                  \
-    X(TLS_FAILED, "tls_failed") X(PROTOCOL_ERROR, "protocol_error") X(RESET, "reset")              \
-    X(SATURATED, "saturated") X(PROMPT, "prompt") X(COMPLETION, "completion") X(IDLE, "idle")      \
-    X(BUSY, "busy") X(CONNECTING, "connecting") X(DIALLED, "dialled") X(REUSED, "reused")          \
-    X(FAILED, "failed") X(STALE, "stale") X(ORGANIZATION, "organization")                          \
-    X(ENVIRONMENT_GROUP, "environment_group") X(CUSTOMER, "customer") X(KEY, "key") X(REQUEST, "request")
+    X(NONE, "")                                                                                    \
+    X(OTHER, "other") X(UNKNOWN, "unknown") X(PINNED, "pinned") X(PREFERRED, "preferred")          \
+        X(CARBON_AWARE, "carbon_aware") X(DEGRADED, "degraded") X(REFUSED, "refused") X(OK, "ok")  \
+            X(CLIENT_ERROR, "client_error") X(SERVER_ERROR, "server_error")                        \
+                X(CANCELLED, "cancelled") X(BROKEN, "broken") X(CONNECT_FAILED, "connect_failed")  \
+                    X(TIMEOUT, "timeout") X(TLS_FAILED, "tls_failed")                              \
+                        X(PROTOCOL_ERROR, "protocol_error") X(RESET, "reset")                      \
+                            X(SATURATED, "saturated") X(PROMPT, "prompt")                          \
+                                X(COMPLETION, "completion") X(IDLE, "idle") X(BUSY, "busy")        \
+                                    X(CONNECTING, "connecting") X(DIALLED, "dialled")              \
+                                        X(REUSED, "reused") X(FAILED, "failed") X(STALE, "stale")  \
+                                            X(ORGANIZATION, "organization")                        \
+                                                X(ENVIRONMENT_GROUP, "environment_group")          \
+                                                    X(CUSTOMER, "customer") X(KEY, "key")          \
+                                                        X(REQUEST, "request")
 
 enum metric_word {
 #define X(id, text) WORD_##id,
@@ -72,8 +83,8 @@ enum metric_word {
 
 enum { METRIC_LABELS_MAX = 8192, METRIC_SERIES_MAX = 8192 };
 
-/* The id of a label value, interned at first use; WORD_OTHER once METRIC_LABELS_MAX are in use. Any thread; takes a lock: not for
- * every request. */
+/* The id of a label value, interned at first use; WORD_OTHER once METRIC_LABELS_MAX are in use. Any
+ * thread; takes a lock: not for every request. */
 uint16_t metrics_label(str text);
 str metrics_label_text(uint16_t label);
 
@@ -83,9 +94,11 @@ struct metrics_shard *metrics_shard_new(void);
 void metrics_shard_free(struct metrics_shard *shard);
 
 /* Owner thread only. Unused labels are WORD_NONE. */
-void metrics_add(struct metrics_shard *shard, enum metric metric, uint16_t l0, uint16_t l1, uint16_t l2, uint64_t n);
+void metrics_add(struct metrics_shard *shard, enum metric metric, uint16_t l0, uint16_t l1,
+                 uint16_t l2, uint64_t n);
 void metrics_set(struct metrics_shard *shard, enum metric metric, uint16_t l0, uint64_t value);
-void metrics_observe_ns(struct metrics_shard *shard, enum metric metric, uint16_t l0, int64_t duration_ns);
+void metrics_observe_ns(struct metrics_shard *shard, enum metric metric, uint16_t l0,
+                        int64_t duration_ns);
 
 /* Any thread: the Prometheus text exposition (version 0.0.4) of the sum of the shards. */
 void metrics_render(struct metrics_shard *const *shards, size_t n, struct buf *to);

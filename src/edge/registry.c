@@ -55,6 +55,7 @@ static void state_free(struct endpoint_state *s)
     mem_free((char *)s->origin.host.p);
     mem_free((char *)s->origin.unix_path.p);
     mem_free(s->id);
+    mem_free(s->registry_key);
     free(s);
 }
 
@@ -62,25 +63,26 @@ void registry_free(struct registry *r)
 {
     if (!r)
         return;
-    list_for_each_safe(node, &r->states) state_free(list_entry(node, struct endpoint_state, link));
-    list_for_each_safe(node, &r->retired) state_free(list_entry(node, struct endpoint_state, link));
-    list_for_each_safe(node, &r->tls)
-    {
+    list_for_each_safe (node, &r->states)
+        state_free(list_entry(node, struct endpoint_state, link));
+    list_for_each_safe (node, &r->retired)
+        state_free(list_entry(node, struct endpoint_state, link));
+    list_for_each_safe (node, &r->tls) {
         struct tls_entry *t = list_entry(node, struct tls_entry, link);
 
         tls_client_unref(t->client);
         mem_free(t->identity);
         mem_free(t);
     }
-    list_for_each_safe(node, &r->latencies) mem_free(list_entry(node, struct latency_entry, link));
+    list_for_each_safe (node, &r->latencies)
+        mem_free(list_entry(node, struct latency_entry, link));
     map_deinit(&r->by_key);
     mem_free(r);
 }
 
 static struct region_latency *latency_of(struct registry *r, const char *region)
 {
-    list_for_each(node, &r->latencies)
-    {
+    list_for_each (node, &r->latencies) {
         struct latency_entry *entry = list_entry(node, struct latency_entry, link);
 
         if (strcmp(entry->region, region) == 0)
@@ -94,11 +96,13 @@ static struct region_latency *latency_of(struct registry *r, const char *region)
     return &entry->latency;
 }
 
-/* Loading the system's trust anchors takes milliseconds and a megabyte: endpoints with equal TLS identities share one client. */
+/* Loading the system's trust anchors takes milliseconds and a megabyte: endpoints with equal TLS
+ * identities share one client. */
 static struct tls_client *tls_of(struct registry *r, const struct catalog_endpoint *e)
 {
-    struct tls_client_options options = {
-        .ca_pem = e->ca_pem, .identity = {e->client_cert_pem, e->client_key_pem}, .alpn = TLS_ALPN_HTTP1};
+    struct tls_client_options options = {.ca_pem = e->ca_pem,
+                                         .identity = {e->client_cert_pem, e->client_key_pem},
+                                         .alpn = TLS_ALPN_HTTP1};
     struct buf identity;
     char why[TLS_WHY_TEXT];
 
@@ -106,8 +110,7 @@ static struct tls_client *tls_of(struct registry *r, const struct catalog_endpoi
     wire_put_str(&identity, e->ca_pem);
     wire_put_str(&identity, e->client_cert_pem);
     wire_put_str(&identity, e->client_key_pem);
-    list_for_each(node, &r->tls)
-    {
+    list_for_each (node, &r->tls) {
         struct tls_entry *entry = list_entry(node, struct tls_entry, link);
 
         if (str_eq(str_make(entry->identity, entry->identity_n), buf_str(&identity))) {
@@ -117,7 +120,8 @@ static struct tls_client *tls_of(struct registry *r, const struct catalog_endpoi
     }
     struct tls_entry *entry = mem_zalloc(sizeof(*entry));
     if (tls_client_new(&options, &entry->client, why) < 0) {
-        log_event(LOG_ERROR, "endpoint_tls_unusable", LOG_STR("endpoint", e->id), LOG_STR("why", str_of(why)));
+        log_event(LOG_ERROR, "endpoint_tls_unusable", LOG_STR("endpoint", e->id),
+                  LOG_STR("why", str_of(why)));
         buf_deinit(&identity);
         mem_free(entry);
         return NULL;
@@ -166,7 +170,8 @@ static str key_of(const struct catalog_endpoint *e, char *storage)
 
 void registry_attach(struct registry *r, struct catalog *catalog)
 {
-    struct endpoint_state **states = arena_zalloc(&catalog->arena, (catalog->n_endpoints + 1) * sizeof(struct endpoint_state *));
+    struct endpoint_state **states =
+        arena_zalloc(&catalog->arena, (catalog->n_endpoints + 1) * sizeof(struct endpoint_state *));
     char key[KEY_BYTES];
 
     for (size_t i = 0; i < catalog->n_endpoints; i++) {
@@ -189,8 +194,7 @@ void registry_attach(struct registry *r, struct catalog *catalog)
 
 void registry_retire(struct registry *r, const struct catalog *catalog, uint64_t epoch)
 {
-    list_for_each_safe(node, &r->states)
-    {
+    list_for_each_safe (node, &r->states) {
         struct endpoint_state *s = list_entry(node, struct endpoint_state, link);
 
         if (s->seen_revision == catalog->revision)
@@ -204,8 +208,7 @@ void registry_retire(struct registry *r, const struct catalog *catalog, uint64_t
 
 void registry_sweep(struct registry *r)
 {
-    list_for_each_safe(node, &r->retired)
-    {
+    list_for_each_safe (node, &r->retired) {
         struct endpoint_state *s = list_entry(node, struct endpoint_state, link);
 
         if (!publisher_passed(r->publisher, s->retired_epoch))
@@ -216,7 +219,8 @@ void registry_sweep(struct registry *r)
         }
         if (atomic_load(&s->in_flight) == 0 && s->retirement_seen)
             state_free(s);
-        /* One more round after the pools were told: their messages lie before the next quiescent point. */
+        /* One more round after the pools were told: their messages lie before the next quiescent
+         * point. */
         else if (s->retirement_told && !s->retirement_seen) {
             s->retirement_seen = true;
             s->retired_epoch = publisher_publish(r->publisher, NULL);

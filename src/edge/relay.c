@@ -1,10 +1,12 @@
 /*
- * The upstream's answer on its way to the client. Bytes pass as they came, with one exception: a JSON answer gains `routing_trace` and
- * `vetted` before its last brace, and an event stream one more chunk before [DONE] if the client asked for it.
+ * The upstream's answer on its way to the client. Bytes pass as they came, with one exception: a
+ * JSON answer gains `routing_trace` and `vetted` before its last brace, and an event stream one
+ * more chunk before [DONE] if the client asked for it.
  *
- * An answer to splice is held whole while it fits (limits.splice_bytes), so that it leaves with a Content-Length in one send; a larger one
- * goes chunked with only its tail held back. What the client can't take at once is copied to `out`, and no credit goes back to the
- * upstream until `out` is empty: so `out` never holds more than one window, and an idle stream holds nothing.
+ * An answer to splice is held whole while it fits (limits.splice_bytes), so that it leaves with a
+ * Content-Length in one send; a larger one goes chunked with only its tail held back. What the
+ * client can't take at once is copied to `out`, and no credit goes back to the upstream until `out`
+ * is empty: so `out` never holds more than one window, and an idle stream holds nothing.
  */
 
 #include "edge/edge.h"
@@ -15,13 +17,17 @@
 
 enum { RESPONSE_ID_MAX = 256 };
 
-/* --- heads --------------------------------------------------------------------------------------------------------- */
+/* --- heads
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
-/* What never reaches the client: one hop's headers, what claims to be ours, the upstream's cookies, and headers by which an upstream would
- * speak for this origin. */
-static bool is_withheld(const struct http_head *head, const struct http_header *header, enum exchange_relay relay)
+/* What never reaches the client: one hop's headers, what claims to be ours, the upstream's cookies,
+ * and headers by which an upstream would speak for this origin. */
+static bool is_withheld(const struct http_head *head, const struct http_header *header,
+                        enum exchange_relay relay)
 {
-    static const str origin_names[] = {STR_INIT("alt-svc"), STR_INIT("strict-transport-security"), STR_INIT("server")};
+    static const str origin_names[] = {STR_INIT("alt-svc"), STR_INIT("strict-transport-security"),
+                                       STR_INIT("server")};
     bool spliced = relay == RELAY_SPLICE_WHOLE || relay == RELAY_SPLICE_TAIL;
 
     switch (header->id) {
@@ -52,7 +58,8 @@ static bool is_withheld(const struct http_head *head, const struct http_header *
     return http_header_is_hop_by_hop(head, header);
 }
 
-/* Text for a header must stay printable ASCII: anything else in a trace is escaped by JSON already. */
+/* Text for a header must stay printable ASCII: anything else in a trace is escaped by JSON already.
+ */
 static void add_trace_header(struct exchange *x, struct http_head *answer)
 {
     size_t limit = worker_catalog(x->worker)->settings.trace_header_bytes;
@@ -65,11 +72,14 @@ static void add_trace_header(struct exchange *x, struct http_head *answer)
             .name = STR("x-ambit-routing-trace"), .value = arena_copy(&x->arena, buf_str(scratch))};
 }
 
-static void send_head(struct exchange *x, const struct http_head *head, int64_t content_length, enum stream_end end)
+static void send_head(struct exchange *x, const struct http_head *head, int64_t content_length,
+                      enum stream_end end)
 {
-    struct http_head answer = {.status = head->status, .version = 11, .content_length = content_length};
+    struct http_head answer = {
+        .status = head->status, .version = 11, .content_length = content_length};
 
-    answer.headers = arena_alloc(&x->arena, (head->n_headers + ANSWER_HEADERS_MAX + 1) * sizeof(*answer.headers));
+    answer.headers = arena_alloc(&x->arena, (head->n_headers + ANSWER_HEADERS_MAX + 1) *
+                                                sizeof(*answer.headers));
     for (size_t i = 0; i < head->n_headers; i++)
         if (!is_withheld(head, &head->headers[i], x->relay))
             answer.headers[answer.n_headers++] = head->headers[i];
@@ -80,12 +90,16 @@ static void send_head(struct exchange *x, const struct http_head *head, int64_t 
     stream_send_head(x->client, &answer, end);
 }
 
-/* --- forwarding ---------------------------------------------------------------------------------------------------- */
+/* --- forwarding
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void finish_served(struct exchange *x)
 {
     unsigned status = x->status;
-    enum metric_word outcome = status < 400 ? WORD_OK : status < 500 ? WORD_CLIENT_ERROR : WORD_SERVER_ERROR;
+    enum metric_word outcome = status < 400   ? WORD_OK
+                               : status < 500 ? WORD_CLIENT_ERROR
+                                              : WORD_SERVER_ERROR;
 
     attempt_end(x->attempt, ROUTE_OUTCOME_SERVED);
     exchange_finish(x, outcome);
@@ -100,7 +114,8 @@ static size_t total_of(const struct iovec *iov, int n)
     return total;
 }
 
-/* Copied because the client is slower than the upstream; bounded by the upstream stream's window. */
+/* Copied because the client is slower than the upstream; bounded by the upstream stream's window.
+ */
 static void keep_rest(struct exchange *x, const struct iovec *iov, int n, size_t taken)
 {
     for (int i = 0; i < n; i++) {
@@ -169,7 +184,9 @@ static void return_credit(struct exchange *x)
     }
 }
 
-/* --- splicing ------------------------------------------------------------------------------------------------------ */
+/* --- splicing
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* `"routing_trace":{…},"vetted":{…}`, without the comma in front. */
 static void render_members(struct exchange *x, struct buf *to)
@@ -203,8 +220,8 @@ static bool find_last_brace(str json, size_t *ret_at, bool *ret_has_members)
     if (end == 0 || json.p[end - 1] != '}')
         return false;
     size_t before = --end;
-    while (before && (json.p[before - 1] == ' ' || json.p[before - 1] == '\n' || json.p[before - 1] == '\r' ||
-                      json.p[before - 1] == '\t'))
+    while (before && (json.p[before - 1] == ' ' || json.p[before - 1] == '\n' ||
+                      json.p[before - 1] == '\r' || json.p[before - 1] == '\t'))
         before--;
     *ret_at = end;
     *ret_has_members = before > 0 && json.p[before - 1] != '{';
@@ -236,7 +253,8 @@ static void send_whole(struct exchange *x)
     size_t brace;
 
     exchange_move(x, EXCHANGE_RELAYING);
-    if (usage_read(body, &x->prompt_tokens, &x->completion_tokens) == USAGE_INVALID || !find_last_brace(body, &brace, &has_members)) {
+    if (usage_read(body, &x->prompt_tokens, &x->completion_tokens) == USAGE_INVALID ||
+        !find_last_brace(body, &brace, &has_members)) {
         send_whole_as_it_came(x, head, body);
         return;
     }
@@ -246,8 +264,9 @@ static void send_whole(struct exchange *x)
         buf_put_char(scratch, ',');
     render_members(x, scratch);
     send_head(x, head, (int64_t)(body.n + scratch->n), STREAM_MORE);
-    struct iovec iov[] = {
-        {(char *)body.p, brace}, {scratch->p, scratch->n}, {(char *)body.p + brace, body.n - brace}};
+    struct iovec iov[] = {{(char *)body.p, brace},
+                          {scratch->p, scratch->n},
+                          {(char *)body.p + brace, body.n - brace}};
     forward(x, iov, COUNT_OF(iov), STREAM_END);
 }
 
@@ -261,7 +280,8 @@ static bool is_blank(str s)
 
 enum { TAIL_BLANKS_MAX = 4096 };
 
-/* Passes everything but the last brace and the blanks after it. `held` is what has been held back so far. */
+/* Passes everything but the last brace and the blanks after it. `held` is what has been held back
+ * so far. */
 static void forward_but_tail(struct exchange *x, str slice)
 {
     struct buf *held = &x->attempt->held;
@@ -292,7 +312,9 @@ static void end_tail(struct exchange *x)
     forward(x, iov, COUNT_OF(iov), STREAM_END);
 }
 
-/* --- event streams ------------------------------------------------------------------------------------------------- */
+/* --- event streams
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* One more chunk with empty choices: clients that know the trace find it there, others skip it. */
 static void render_trace_chunk(struct exchange *x, struct buf *to)
@@ -326,7 +348,8 @@ static void forward_events(struct exchange *x, str slice)
     }
 }
 
-/* --- the three moments --------------------------------------------------------------------------------------------- */
+/* --- the three moments
+ * --------------------------------------------------------------------------------------------- */
 
 static bool is_json(const struct http_head *head)
 {
@@ -348,14 +371,16 @@ static enum exchange_relay relay_of(const struct exchange *x, const struct http_
 {
     bool plain = http_head_value(head, HTTP_HEADER_CONTENT_ENCODING).n == 0;
 
-    if (head->status < 200 || head->status > 299 || !plain || x->surface.surface->splice == SURFACE_SPLICE_NO)
+    if (head->status < 200 || head->status > 299 || !plain ||
+        x->surface.surface->splice == SURFACE_SPLICE_NO)
         return RELAY_RAW;
     if (is_event_stream(head))
         return RELAY_EVENTS;
     if (!is_json(head) || head->status == 204)
         return RELAY_RAW;
-    return head->content_length > (int64_t)worker_catalog(x->worker)->settings.splice_bytes ? RELAY_SPLICE_TAIL
-                                                                                              : RELAY_SPLICE_WHOLE;
+    return head->content_length > (int64_t)worker_catalog(x->worker)->settings.splice_bytes
+               ? RELAY_SPLICE_TAIL
+               : RELAY_SPLICE_WHOLE;
 }
 
 void relay_begin(struct exchange *x, const struct http_head *head, enum stream_end end)
@@ -423,8 +448,8 @@ void relay_end(struct exchange *x)
         forward_str(x, STR_NULL, STREAM_END);
 }
 
-/* The upstream died in the middle. Nothing may look complete that is not: an answer that is still held becomes a 502; an event stream gets one
- * error event; then the connection is cut. */
+/* The upstream died in the middle. Nothing may look complete that is not: an answer that is still
+ * held becomes a 502; an event stream gets one error event; then the connection is cut. */
 void relay_broken(struct exchange *x, enum route_outcome outcome)
 {
     struct attempt *a = x->attempt;
@@ -433,13 +458,16 @@ void relay_broken(struct exchange *x, enum route_outcome outcome)
     attempt_end(a, outcome);
     if (was_held) {
         x->trace.region = STR_NULL;
-        exchange_refuse(x, outcome == ROUTE_OUTCOME_IDLE_TIMEOUT ? FAULT_UPSTREAM_TIMEOUT : FAULT_UPSTREAM_ERROR,
+        exchange_refuse(x,
+                        outcome == ROUTE_OUTCOME_IDLE_TIMEOUT ? FAULT_UPSTREAM_TIMEOUT
+                                                              : FAULT_UPSTREAM_ERROR,
                         STR("the upstream's answer broke off"), STR_NULL);
         return;
     }
     if (x->relay == RELAY_EVENTS && x->out.n == 0 && sse_at_boundary(x->events))
         forward_str(x,
-                    STR("data: {\"error\":{\"message\":\"the upstream's answer broke off\",\"type\":\"upstream_error\","
+                    STR("data: {\"error\":{\"message\":\"the upstream's answer broke "
+                        "off\",\"type\":\"upstream_error\","
                         "\"param\":null,\"code\":\"upstream_error\"}}\n\n"),
                     STREAM_MORE);
     if (x->state != EXCHANGE_OVER)

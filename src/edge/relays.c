@@ -1,6 +1,7 @@
 /*
- * Management requests from the gateway port, on their way to control and back. A relay belongs to its worker: the main thread sees it between
- * two messages only. Cancelling marks it; whatever comes back for it is dropped on the worker's own thread.
+ * Management requests from the gateway port, on their way to control and back. A relay belongs to
+ * its worker: the main thread sees it between two messages only. Cancelling marks it; whatever
+ * comes back for it is dropped on the worker's own thread.
  */
 
 #include "edge/relays.h"
@@ -42,7 +43,8 @@ void relays_free(struct relays *relays)
 {
     if (!relays)
         return;
-    list_for_each_safe(node, &relays->waiting) relay_free(list_entry(node, struct edge_relay, link));
+    list_for_each_safe (node, &relays->waiting)
+        relay_free(list_entry(node, struct edge_relay, link));
     mem_free(relays);
 }
 
@@ -75,7 +77,8 @@ static void on_main(struct loop_message *message)
         send_back(relay, 0, STR_NULL, STR_NULL);
 }
 
-struct edge_relay *edge_relay(struct worker *w, const struct link_relay *request, edge_relay_fn on_answer, void *ctx)
+struct edge_relay *edge_relay(struct worker *w, const struct link_relay *request,
+                              edge_relay_fn on_answer, void *ctx)
 {
     struct edge_relay *relay = mem_zalloc(sizeof(*relay));
 
@@ -103,10 +106,10 @@ void edge_relay_cancel(struct edge_relay *relay)
     relay->on_answer = NULL;
 }
 
-void edge_relay_answered(struct edge *edge, uint32_t id, unsigned status, str content_type, str body)
+void edge_relay_answered(struct edge *edge, uint32_t id, unsigned status, str content_type,
+                         str body)
 {
-    list_for_each_safe(node, &edge->relays->waiting)
-    {
+    list_for_each_safe (node, &edge->relays->waiting) {
         struct edge_relay *relay = list_entry(node, struct edge_relay, link);
 
         if (relay->request.id != id)
@@ -119,14 +122,15 @@ void edge_relay_answered(struct edge *edge, uint32_t id, unsigned status, str co
 
 void edge_relays_lost(struct edge *edge)
 {
-    list_for_each_safe(node, &edge->relays->waiting)
-    {
+    list_for_each_safe (node, &edge->relays->waiting) {
         list_remove(node);
         send_back(list_entry(node, struct edge_relay, link), 0, STR_NULL, STR_NULL);
     }
 }
 
-/* --- reports --------------------------------------------------------------------------------------------------------- */
+/* --- reports
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 struct report {
     struct loop_message message;
@@ -160,7 +164,8 @@ static void on_observed(struct loop_message *message)
     report_free(report);
 }
 
-void edge_report_region(struct worker *w, enum link_observation kind, str endpoint, uint64_t origin_revision, str header)
+void edge_report_region(struct worker *w, enum link_observation kind, str endpoint,
+                        uint64_t origin_revision, str header)
 {
     struct report *report = report_new(w, on_observed);
 

@@ -2,12 +2,20 @@
 
 #include "base/mem.h"
 
-/* Names by which a client, or a gateway further on, would choose another target than the operator did. */
+/* Names by which a client, or a gateway further on, would choose another target than the operator
+ * did. */
 static const str forbidden[] = {
-    STR_INIT("api_base"),    STR_INIT("base_url"),    STR_INIT("api_key"),
-    STR_INIT("user_config"), STR_INIT("model_list"),  STR_INIT("allowed_model_region"),
-    STR_INIT("region_name"), STR_INIT("fallbacks"),   STR_INIT("context_window_fallbacks"),
-    STR_INIT("default_fallbacks"), STR_INIT("content_policy_fallbacks"),
+    STR_INIT("api_base"),
+    STR_INIT("base_url"),
+    STR_INIT("api_key"),
+    STR_INIT("user_config"),
+    STR_INIT("model_list"),
+    STR_INIT("allowed_model_region"),
+    STR_INIT("region_name"),
+    STR_INIT("fallbacks"),
+    STR_INIT("context_window_fallbacks"),
+    STR_INIT("default_fallbacks"),
+    STR_INIT("content_policy_fallbacks"),
 };
 
 enum { INNER_MEMBERS_MAX = 256, INNER_DEPTH_MAX = 64, LATENCY_BUDGET_MAX_MS = 3600000 };
@@ -28,7 +36,8 @@ static bool refuse(struct reading *r, enum fault fault, str message, str param)
 
 static bool refuse_type(struct reading *r, const char *param, const char *expected)
 {
-    return refuse(r, FAULT_INVALID_FIELD, arena_printf(r->arena, "%s: expected %s", param, expected), str_of(param));
+    return refuse(r, FAULT_INVALID_FIELD,
+                  arena_printf(r->arena, "%s: expected %s", param, expected), str_of(param));
 }
 
 static bool check_forbidden(struct reading *r)
@@ -38,17 +47,20 @@ static bool check_forbidden(struct reading *r)
 
         for (size_t k = 0; k < COUNT_OF(forbidden); k++)
             if (str_eq(name, forbidden[k]))
-                return refuse(r, FAULT_FORBIDDEN_FIELD,
-                              arena_printf(r->arena, "\"%.*s\" is not taken from clients: the operator says where requests go",
-                                           STR_ARG(name)),
-                              name);
+                return refuse(
+                    r, FAULT_FORBIDDEN_FIELD,
+                    arena_printf(
+                        r->arena,
+                        "\"%.*s\" is not taken from clients: the operator says where requests go",
+                        STR_ARG(name)),
+                    name);
     }
     return true;
 }
 
 /* A string member, absent or null: STR_NULL. False if it is something else. */
-static bool read_string(struct reading *r, const struct json_scan *scan, str text, const char *name, const char *param,
-                        str *ret_value)
+static bool read_string(struct reading *r, const struct json_scan *scan, str text, const char *name,
+                        const char *param, str *ret_value)
 {
     const struct json_member *m = json_scan_find(scan, text, str_of(name));
 
@@ -66,7 +78,8 @@ static bool read_model(struct reading *r)
     const struct json_member *m = json_scan_find(r->scan, r->text, STR("model"));
 
     if (!m)
-        return refuse(r, FAULT_MISSING_FIELD, STR("model: expected the name of a model"), STR("model"));
+        return refuse(r, FAULT_MISSING_FIELD, STR("model: expected the name of a model"),
+                      STR("model"));
     if (m->kind != JSON_STRING)
         return refuse_type(r, "model", "a string");
     r->facts->model = json_value_text(m, r->text, r->arena);
@@ -87,15 +100,18 @@ static bool read_stream(struct reading *r)
 }
 
 /* Scans the object that is a member's value; NULL with a refusal if it has a name twice. */
-static struct json_scan *scan_inner(struct reading *r, const struct json_member *m, const char *param)
+static struct json_scan *scan_inner(struct reading *r, const struct json_member *m,
+                                    const char *param)
 {
     struct json_scan *inner = json_scan_new(INNER_MEMBERS_MAX, INNER_DEPTH_MAX);
-    enum json_scan_result result = json_scan_feed(inner, json_value_raw(m, r->text), JSON_SCAN_LAST);
+    enum json_scan_result result =
+        json_scan_feed(inner, json_value_raw(m, r->text), JSON_SCAN_LAST);
 
     if (result == JSON_SCAN_DONE)
         return inner;
     refuse(r, result == JSON_SCAN_DUPLICATE ? FAULT_DUPLICATE_FIELD : FAULT_INVALID_FIELD,
-           arena_printf(r->arena, "%s: %.*s", param, STR_ARG(json_scan_error_text(inner))), str_of(param));
+           arena_printf(r->arena, "%s: %.*s", param, STR_ARG(json_scan_error_text(inner))),
+           str_of(param));
     json_scan_free(inner);
     return NULL;
 }
@@ -109,12 +125,15 @@ static bool read_metadata(struct reading *r)
     struct json_scan *inner = scan_inner(r, m, "metadata");
     if (!inner)
         return false;
-    bool fine = read_string(r, inner, json_value_raw(m, r->text), "user_id", "metadata.user_id", &r->facts->metadata_user);
+    bool fine = read_string(r, inner, json_value_raw(m, r->text), "user_id", "metadata.user_id",
+                            &r->facts->metadata_user);
     json_scan_free(inner);
     return fine;
 }
 
-/* --- vetted -------------------------------------------------------------------------------------------------------------- */
+/* --- vetted
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static bool read_routing(struct reading *r, str routing)
 {
@@ -122,10 +141,12 @@ static bool read_routing(struct reading *r, str routing)
     r->facts->carbon_aware = str_eq(routing, STR("carbon_aware"));
     if (routing.n == 0 || r->facts->carbon_aware || str_eq(routing, STR("preferred")))
         return true;
-    return refuse(r, FAULT_INVALID_ROUTING,
-                  arena_printf(r->arena, "vetted.routing is \"%.*s\": expected \"carbon_aware\" or \"preferred\"",
-                               STR_ARG(routing)),
-                  STR("vetted.routing"));
+    return refuse(
+        r, FAULT_INVALID_ROUTING,
+        arena_printf(r->arena,
+                     "vetted.routing is \"%.*s\": expected \"carbon_aware\" or \"preferred\"",
+                     STR_ARG(routing)),
+        STR("vetted.routing"));
 }
 
 static bool read_budget(struct reading *r, const struct json_scan *inner, str text)
@@ -137,7 +158,8 @@ static bool read_budget(struct reading *r, const struct json_scan *inner, str te
         return true;
     if (!json_value_u64(m, text, &budget_ms) || budget_ms == 0 || budget_ms > LATENCY_BUDGET_MAX_MS)
         return refuse(r, FAULT_INVALID_LATENCY_BUDGET,
-                      STR("vetted.latency_budget_ms: expected a whole number of milliseconds from 1 to 3600000"),
+                      STR("vetted.latency_budget_ms: expected a whole number of milliseconds from "
+                          "1 to 3600000"),
                       STR("vetted.latency_budget_ms"));
     r->facts->latency_budget_ms = (int64_t)budget_ms;
     return true;
@@ -155,7 +177,8 @@ static bool read_trace(struct reading *r, const struct json_scan *inner, str tex
 
 static bool only_known(struct reading *r, const struct json_scan *inner, str text)
 {
-    static const str known[] = {STR_INIT("region"), STR_INIT("routing"), STR_INIT("latency_budget_ms"), STR_INIT("trace")};
+    static const str known[] = {STR_INIT("region"), STR_INIT("routing"),
+                                STR_INIT("latency_budget_ms"), STR_INIT("trace")};
 
     for (size_t i = 0; i < json_scan_count(inner); i++) {
         str name = json_name_text(json_scan_member(inner, i), text, r->arena);
@@ -165,7 +188,9 @@ static bool only_known(struct reading *r, const struct json_scan *inner, str tex
             found = found || str_eq(name, known[k]);
         if (!found)
             return refuse(r, FAULT_INVALID_FIELD,
-                          arena_printf(r->arena, "vetted.%.*s is not known: expected region, routing, latency_budget_ms or trace",
+                          arena_printf(r->arena,
+                                       "vetted.%.*s is not known: expected region, routing, "
+                                       "latency_budget_ms or trace",
                                        STR_ARG(name)),
                           arena_printf(r->arena, "vetted.%.*s", STR_ARG(name)));
     }
@@ -176,9 +201,10 @@ static bool read_vetted_members(struct reading *r, const struct json_scan *inner
 {
     str routing;
 
-    return only_known(r, inner, text) && read_string(r, inner, text, "region", "vetted.region", &r->facts->region) &&
-           read_string(r, inner, text, "routing", "vetted.routing", &routing) && read_routing(r, routing) &&
-           read_budget(r, inner, text) && read_trace(r, inner, text);
+    return only_known(r, inner, text) &&
+           read_string(r, inner, text, "region", "vetted.region", &r->facts->region) &&
+           read_string(r, inner, text, "routing", "vetted.routing", &routing) &&
+           read_routing(r, routing) && read_budget(r, inner, text) && read_trace(r, inner, text);
 }
 
 /* The bytes to leave out: the member and the comma that joins it to a neighbour. */
@@ -219,26 +245,28 @@ static bool read_vetted(struct reading *r)
     return fine;
 }
 
-bool request_read_json(const struct json_scan *scan, str body, struct arena *arena, struct request_facts *facts,
-                       struct request_refusal *ret_refusal)
+bool request_read_json(const struct json_scan *scan, str body, struct arena *arena,
+                       struct request_facts *facts, struct request_refusal *ret_refusal)
 {
     struct reading r = {scan, body, arena, facts, ret_refusal};
 
     return check_forbidden(&r) && read_model(&r) && read_stream(&r) &&
            read_string(&r, scan, body, "user", "user", &facts->user) &&
-           read_string(&r, scan, body, "previous_response_id", "previous_response_id", &facts->previous_response) &&
+           read_string(&r, scan, body, "previous_response_id", "previous_response_id",
+                       &facts->previous_response) &&
            read_metadata(&r) && read_vetted(&r);
 }
 
-bool request_read_form(const struct multipart *form, str body, struct arena *arena, struct request_facts *facts,
-                       struct request_refusal *ret_refusal)
+bool request_read_form(const struct multipart *form, str body, struct arena *arena,
+                       struct request_facts *facts, struct request_refusal *ret_refusal)
 {
     struct multipart_field model = multipart_model(form), user = multipart_user(form);
 
     (void)arena;
     if (!model.found || model.n == 0) {
-        *ret_refusal = (struct request_refusal){FAULT_MISSING_FIELD, STR("model: expected a form field with a model's name"),
-                                                STR("model")};
+        *ret_refusal = (struct request_refusal){
+            FAULT_MISSING_FIELD, STR("model: expected a form field with a model's name"),
+            STR("model")};
         return false;
     }
     facts->model = str_make(body.p + model.at, model.n);
@@ -249,7 +277,9 @@ bool request_read_form(const struct multipart *form, str body, struct arena *are
     return true;
 }
 
-/* --- derivation ------------------------------------------------------------------------------------------------------------ */
+/* --- derivation
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 struct segments {
     struct iovec *list;
@@ -277,8 +307,8 @@ static str quoted(str model, struct arena *arena)
     return copy;
 }
 
-size_t request_derive_body(const struct request_facts *facts, str body, str model, struct arena *arena,
-                           struct iovec **ret_segments, size_t *ret_n)
+size_t request_derive_body(const struct request_facts *facts, str body, str model,
+                           struct arena *arena, struct iovec **ret_segments, size_t *ret_n)
 {
     struct segments s = {.list = arena_alloc(arena, 5 * sizeof(*s.list))};
     struct edit {
@@ -288,7 +318,8 @@ size_t request_derive_body(const struct request_facts *facts, str body, str mode
     size_t n_edits = 0, at = 0;
 
     if (facts->model_n && model.n && !str_eq(model, facts->model))
-        edits[n_edits++] = (struct edit){facts->model_at, facts->model_n, facts->model_quoted ? quoted(model, arena) : model};
+        edits[n_edits++] = (struct edit){facts->model_at, facts->model_n,
+                                         facts->model_quoted ? quoted(model, arena) : model};
     if (facts->vetted_n)
         edits[n_edits++] = (struct edit){facts->vetted_at, facts->vetted_n, STR_NULL};
     if (n_edits == 2 && edits[1].at < edits[0].at) {

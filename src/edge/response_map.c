@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 /*
- * The file is records of RECORD_BYTES: digest of id and key (16), check (8), endpoint (128, NUL-padded). O_APPEND makes each write one piece,
- * also between two generations of the edge; a miss reads what others have appended since. A record whose check does not match (torn by
- * a power loss) is skipped.
+ * The file is records of RECORD_BYTES: digest of id and key (16), check (8), endpoint (128,
+ * NUL-padded). O_APPEND makes each write one piece, also between two generations of the edge; a
+ * miss reads what others have appended since. A record whose check does not match (torn by a power
+ * loss) is skipped.
  */
 
 enum { RECORD_BYTES = 16 + 8 + RESPONSE_ENDPOINT_BYTES, LOAD_RECORDS = 256 };
@@ -82,7 +83,8 @@ static void remember(struct response_map *m, struct digest128 digest, const char
 
 static uint64_t check_of(const struct response_map *m, const char *record)
 {
-    return siphash64(&m->key, str_make(record + 24, RESPONSE_ENDPOINT_BYTES)) ^ siphash64(&m->key, str_make(record, 16));
+    return siphash64(&m->key, str_make(record + 24, RESPONSE_ENDPOINT_BYTES)) ^
+           siphash64(&m->key, str_make(record, 16));
 }
 
 static void load_record(struct response_map *m, const char *record)
@@ -109,7 +111,8 @@ static void load_new(struct response_map *m)
     }
 }
 
-/* The file grows with every stored response: only its last `limit` records matter, and a start is the moment to drop the rest. */
+/* The file grows with every stored response: only its last `limit` records matter, and a start is
+ * the moment to drop the rest. */
 static void start_near_end(struct response_map *m)
 {
     struct stat st;
@@ -119,12 +122,14 @@ static void start_near_end(struct response_map *m)
         m->loaded = (st.st_size - wanted) / RECORD_BYTES * RECORD_BYTES;
 }
 
-struct response_map *response_map_open(const char *path, const struct siphash_key *key, size_t limit)
+struct response_map *response_map_open(const char *path, const struct siphash_key *key,
+                                       size_t limit)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
     if (fd < 0) {
-        log_event(LOG_ERROR, "response_map_unusable", LOG_STR("path", str_of(path)), LOG_NUM("errno", errno));
+        log_event(LOG_ERROR, "response_map_unusable", LOG_STR("path", str_of(path)),
+                  LOG_NUM("errno", errno));
         return NULL;
     }
     struct response_map *m = mem_zalloc(sizeof(*m));
@@ -190,7 +195,8 @@ int response_map_put(struct response_map *m, str response_id, str key_id, str en
     return r;
 }
 
-bool response_map_find(struct response_map *m, str response_id, str key_id, char *ret_storage, str *ret_endpoint)
+bool response_map_find(struct response_map *m, str response_id, str key_id, char *ret_storage,
+                       str *ret_endpoint)
 {
     struct digest128 digest = digest_of(m, response_id, key_id);
 

@@ -3,7 +3,8 @@
 #include "base/json_out.h"
 #include "edge/edge.h"
 
-static void put_endpoint(struct json_out *j, const struct catalog_endpoint *e, const struct endpoint_state *s, int64_t now_ns)
+static void put_endpoint(struct json_out *j, const struct catalog_endpoint *e,
+                         const struct endpoint_state *s, int64_t now_ns)
 {
     struct endpoint_load load = endpoint_load_of(s, e, now_ns);
 
@@ -17,7 +18,8 @@ static void put_endpoint(struct json_out *j, const struct catalog_endpoint *e, c
     json_close_object(j);
 }
 
-static void put_latency(struct json_out *j, struct endpoint_state *s, int64_t now_ns, int64_t window_ns)
+static void put_latency(struct json_out *j, struct endpoint_state *s, int64_t now_ns,
+                        int64_t window_ns)
 {
     int32_t p50 = region_latency_p50_us(s->latency, now_ns, window_ns);
     int32_t p95 = region_latency_p95_us(s->latency, now_ns, window_ns);

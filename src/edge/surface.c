@@ -24,18 +24,21 @@ static const struct surface surfaces[] = {
     {HTTP_METHOD_GET, STR_INIT("/health/live"), SURFACE_HEALTH_LIVE, LOCAL, false},
     {HTTP_METHOD_GET, STR_INIT("/health/ready"), SURFACE_HEALTH_READY, LOCAL, false},
     {HTTP_METHOD_GET, STR_INIT("/customer/*"), SURFACE_MANAGEMENT, LOCAL, false},
-    {HTTP_METHOD_POST, STR_INIT("/customer/*"), SURFACE_MANAGEMENT, SURFACE_BODY_JSON, SURFACE_SPLICE_NO, false},
+    {HTTP_METHOD_POST, STR_INIT("/customer/*"), SURFACE_MANAGEMENT, SURFACE_BODY_JSON,
+     SURFACE_SPLICE_NO, false},
     {HTTP_METHOD_GET, STR_INIT("/end_user/*"), SURFACE_MANAGEMENT, LOCAL, false},
-    {HTTP_METHOD_POST, STR_INIT("/end_user/*"), SURFACE_MANAGEMENT, SURFACE_BODY_JSON, SURFACE_SPLICE_NO, false},
+    {HTTP_METHOD_POST, STR_INIT("/end_user/*"), SURFACE_MANAGEMENT, SURFACE_BODY_JSON,
+     SURFACE_SPLICE_NO, false},
 };
 
 enum { SEGMENT_MAX_BYTES = 256 };
 
-/* Ids of stored responses and of models: what OpenAI's and everybody's look like. Slashes and colons occur in model names only. */
+/* Ids of stored responses and of models: what OpenAI's and everybody's look like. Slashes and
+ * colons occur in model names only. */
 static bool is_id_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.' || c == ':' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == ':' || c == '~';
 }
 
 static bool take_id(str *path, str *ret_id)
@@ -91,8 +94,10 @@ enum surface_outcome surface_find(const struct http_head *head, struct surface_m
             outcome = SURFACE_WRONG_METHOD;
             continue;
         }
-        *ret_match = (struct surface_match){
-            .surface = &surfaces[i], .path = path, .query = str_from(head->target, question + 1), .id = id};
+        *ret_match = (struct surface_match){.surface = &surfaces[i],
+                                            .path = path,
+                                            .query = str_from(head->target, question + 1),
+                                            .id = id};
         return SURFACE_FOUND;
     }
     return outcome;

@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * The gateway port's paths, in one table: which operation a method and path stand for, what kind of body it has, and what the endpoint
- * calls it. OpenAI paths are known with and without "/v1". Matching is exact: no decoding, no normalisation, so no two spellings of a
- * path can mean different things here and upstream.
+ * The gateway port's paths, in one table: which operation a method and path stand for, what kind of
+ * body it has, and what the endpoint calls it. OpenAI paths are known with and without "/v1".
+ * Matching is exact: no decoding, no normalisation, so no two spellings of a path can mean
+ * different things here and upstream.
  */
 
 #include "http/head.h"
@@ -15,11 +16,11 @@ enum surface_body {
 };
 
 enum surface_kind {
-    SURFACE_INFERENCE,      /* goes to an endpoint, routed by the body's `model` */
-    SURFACE_STORED,         /* goes to the endpoint that holds the response {id} */
-    SURFACE_MODELS,         /* answered here: the list */
-    SURFACE_MODEL,          /* answered here: one */
-    SURFACE_MANAGEMENT,     /* relayed to the control plane */
+    SURFACE_INFERENCE,  /* goes to an endpoint, routed by the body's `model` */
+    SURFACE_STORED,     /* goes to the endpoint that holds the response {id} */
+    SURFACE_MODELS,     /* answered here: the list */
+    SURFACE_MODEL,      /* answered here: one */
+    SURFACE_MANAGEMENT, /* relayed to the control plane */
     SURFACE_HEALTH_LIVE,
     SURFACE_HEALTH_READY,
 };
@@ -28,11 +29,11 @@ enum surface_splice { SURFACE_SPLICE_NO, SURFACE_SPLICE_JSON };
 
 struct surface {
     enum http_method method;
-    str path;      /* without "/v1"; "{id}" stands for one segment, a trailing "*" for the rest */
+    str path; /* without "/v1"; "{id}" stands for one segment, a trailing "*" for the rest */
     enum surface_kind kind;
     enum surface_body body;
     enum surface_splice splice; /* whether a JSON answer gains routing_trace and vetted */
-    bool remembers; /* answers have an `id` that later requests name */
+    bool remembers;             /* answers have an `id` that later requests name */
 };
 
 struct surface_match {

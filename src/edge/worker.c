@@ -29,7 +29,8 @@ struct route_candidate *worker_candidates(struct worker *w, size_t n)
     return w->candidates;
 }
 
-/* --- on the worker's thread ----------------------------------------------------------------------------------------- */
+/* --- on the worker's thread
+ * ----------------------------------------------------------------------------------------- */
 
 static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *ret_body)
 {
@@ -37,7 +38,8 @@ static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *r
     fault_body_of_status(status, detail, ret_body);
 }
 
-static const struct http_server_handler handler = {.on_request = exchange_on_request, .on_bad_request = on_bad_request};
+static const struct http_server_handler handler = {.on_request = exchange_on_request,
+                                                   .on_bad_request = on_bad_request};
 
 static void on_accept(struct listener *l, int fd)
 {
@@ -54,7 +56,8 @@ static void on_gauges(struct deadline *deadline)
     deadline_set(w->loop, &w->gauges, GAUGES_MS);
     connector_counts(w->connector, &up);
     metrics_set(w->metrics, METRIC_IN_FLIGHT, WORD_NONE, w->n_in_flight);
-    metrics_set(w->metrics, METRIC_CLIENT_CONNECTIONS, WORD_NONE, http_server_connections(w->server));
+    metrics_set(w->metrics, METRIC_CLIENT_CONNECTIONS, WORD_NONE,
+                http_server_connections(w->server));
     metrics_set(w->metrics, METRIC_UPSTREAM_CONNECTIONS, WORD_IDLE, up.idle);
     metrics_set(w->metrics, METRIC_UPSTREAM_CONNECTIONS, WORD_BUSY, up.busy);
     metrics_set(w->metrics, METRIC_UPSTREAM_CONNECTIONS, WORD_CONNECTING, up.connecting);
@@ -101,8 +104,10 @@ static void on_open(struct loop_message *message)
     struct worker *w = worker_of(message);
     const struct edge_options *options = &w->edge->options;
 
-    for (size_t i = w->index; i < options->n_listen_fds && w->n_listeners < WORKER_LISTENERS_MAX; i += w->edge->n_workers)
-        if (listener_start(&w->listeners[w->n_listeners], w->loop, options->listen_fds[i], on_accept, w) == 0)
+    for (size_t i = w->index; i < options->n_listen_fds && w->n_listeners < WORKER_LISTENERS_MAX;
+         i += w->edge->n_workers)
+        if (listener_start(&w->listeners[w->n_listeners], w->loop, options->listen_fds[i],
+                           on_accept, w) == 0)
             w->n_listeners++;
 }
 
@@ -130,7 +135,9 @@ void *worker_run(void *worker)
     return NULL;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static void signal_init(struct worker_signal *s, struct worker *w, loop_message_fn on_delivery)
 {
@@ -214,7 +221,8 @@ void worker_deinit(struct worker *w)
     deadline_cancel(&w->gauges);
     loop_set_turn_hook(w->loop, NULL, NULL);
     loop_turn(w->loop, 0);
-    list_for_each_safe(node, &w->spare) mem_free(list_entry(node, struct exchange, link));
+    list_for_each_safe (node, &w->spare)
+        mem_free(list_entry(node, struct exchange, link));
     loop_free(w->loop);
     tls_server_unref(w->tls);
     metrics_shard_free(w->metrics);
@@ -222,7 +230,8 @@ void worker_deinit(struct worker *w)
     mem_free(w->candidates);
 }
 
-/* --- from the main thread ------------------------------------------------------------------------------------------- */
+/* --- from the main thread
+ * ------------------------------------------------------------------------------------------- */
 
 void worker_wake(struct worker *w)
 {

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * One worker: a thread with a loop of its own and everything that requests on it need. Nothing here is shared but what edge.h names:
- * the published policy, endpoint states, and a few counters.
+ * One worker: a thread with a loop of its own and everything that requests on it need. Nothing here
+ * is shared but what edge.h names: the published policy, endpoint states, and a few counters.
  */
 
 #include "base/random.h"
@@ -38,19 +38,19 @@ struct worker {
     struct publisher_reader *reader;
     struct metrics_shard *metrics;
     struct access_log_lane *log;
-    struct tls_server *tls;        /* NULL: the gateway port speaks plaintext */
+    struct tls_server *tls; /* NULL: the gateway port speaks plaintext */
     struct prng prng;
-    struct buf scratch;            /* text that lives for one callback */
+    struct buf scratch;                 /* text that lives for one callback */
     struct route_candidate *candidates; /* of the choice at hand */
     size_t n_candidates_room;
-    struct list exchanges;         /* in flight */
-    struct list spare;             /* exchanges to be used again */
+    struct list exchanges; /* in flight */
+    struct list spare;     /* exchanges to be used again */
     size_t n_spare;
     uint64_t n_in_flight;
     struct listener listeners[WORKER_LISTENERS_MAX];
     size_t n_listeners;
     struct deadline gauges;
-    bool woken;                    /* answer with `passed` at this turn's end */
+    bool woken; /* answer with `passed` at this turn's end */
     bool draining, drained;
     struct worker_signal wake, passed, open, drain, drain_done, stop;
 };
@@ -62,14 +62,15 @@ void worker_deinit(struct worker *w);
 /* The thread: runs the loop until worker_stop. */
 void *worker_run(void *worker);
 
-/* Main thread: the worker reports with edge_link_worker_passed, starts to accept, stops accepting and ends when it is idle, ends. */
+/* Main thread: the worker reports with edge_link_worker_passed, starts to accept, stops accepting
+ * and ends when it is idle, ends. */
 void worker_wake(struct worker *w);
 void worker_open(struct worker *w);
 void worker_drain(struct worker *w);
 void worker_stop(struct worker *w);
 
-/* Main thread: connections to the origin are dropped; connections that come in from now on are presented with `tls` (a reference is
- * taken). */
+/* Main thread: connections to the origin are dropped; connections that come in from now on are
+ * presented with `tls` (a reference is taken). */
 void worker_retire(struct worker *w, uint64_t origin_id);
 void worker_set_tls(struct worker *w, struct tls_server *tls);
 

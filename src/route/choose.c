@@ -1,11 +1,14 @@
 #include "route/choose.h"
 
-/* Ranks of regions: positions in the configured order come first, then measured latency, then what nobody measured. */
+/* Ranks of regions: positions in the configured order come first, then measured latency, then what
+ * nobody measured. */
 enum { RANK_BY_LATENCY = 100000, RANK_UNMEASURED = 100000000 };
 
 static const str mode_names[] = {
-    [ROUTE_PINNED] = STR_INIT("pinned"),           [ROUTE_PREFERRED] = STR_INIT("preferred"),
-    [ROUTE_CARBON_AWARE] = STR_INIT("carbon_aware"), [ROUTE_DEGRADED] = STR_INIT("degraded"),
+    [ROUTE_PINNED] = STR_INIT("pinned"),
+    [ROUTE_PREFERRED] = STR_INIT("preferred"),
+    [ROUTE_CARBON_AWARE] = STR_INIT("carbon_aware"),
+    [ROUTE_DEGRADED] = STR_INIT("degraded"),
     [ROUTE_REFUSED] = STR_INIT("refused"),
 };
 
@@ -73,7 +76,8 @@ static int64_t latency_ms(const struct route_view *view, const struct catalog_en
     return percentile == 95 ? region->latency_p95_ms : region->latency_p50_ms;
 }
 
-static enum route_verdict verdict_of_latency(const struct route_view *view, const struct catalog_endpoint *e,
+static enum route_verdict verdict_of_latency(const struct route_view *view,
+                                             const struct catalog_endpoint *e,
                                              struct endpoint_state *state, int64_t budget_ms)
 {
     if (budget_ms == 0)
@@ -102,8 +106,8 @@ static uint32_t rank_of_region(const struct route_view *view, const struct permi
     return p50_ms == LATENCY_UNKNOWN ? RANK_UNMEASURED : RANK_BY_LATENCY + (uint32_t)p50_ms;
 }
 
-static void judge(const struct route_view *view, const struct permit *permit, const struct route_wish *wish,
-                  struct route_candidate *candidate)
+static void judge(const struct route_view *view, const struct permit *permit,
+                  const struct route_wish *wish, struct route_candidate *candidate)
 {
     const struct catalog_endpoint *e = &view->catalog->endpoints[candidate->endpoint];
     struct endpoint_state *state = view->states[candidate->endpoint];
@@ -126,28 +130,32 @@ static void judge(const struct route_view *view, const struct permit *permit, co
     candidate->verdict = verdict;
 }
 
-static size_t gather_group(const struct route_view *view, const struct permit *permit, const struct catalog_group *group,
-                           uint16_t group_rank, const struct route_wish *wish, struct route_candidate *candidates)
+static size_t gather_group(const struct route_view *view, const struct permit *permit,
+                           const struct catalog_group *group, uint16_t group_rank,
+                           const struct route_wish *wish, struct route_candidate *candidates)
 {
     for (size_t i = 0; i < group->n_endpoints; i++) {
-        candidates[i] = (struct route_candidate){.endpoint = group->endpoints[i], .group_rank = group_rank};
+        candidates[i] =
+            (struct route_candidate){.endpoint = group->endpoints[i], .group_rank = group_rank};
         judge(view, permit, wish, &candidates[i]);
     }
     return group->n_endpoints;
 }
 
-void route_gather(const struct route_view *view, const struct permit *permit, const struct catalog_group *group,
-                  const struct route_wish *wish, struct route_candidate *candidates, size_t n)
+void route_gather(const struct route_view *view, const struct permit *permit,
+                  const struct catalog_group *group, const struct route_wish *wish,
+                  struct route_candidate *candidates, size_t n)
 {
     size_t at = gather_group(view, permit, group, 0, wish, candidates);
 
     for (size_t i = 0; i < group->n_fallbacks && at < n; i++)
-        at += gather_group(view, permit, &view->catalog->groups[group->fallbacks[i]], (uint16_t)(i + 1), wish,
-                           candidates + at);
+        at += gather_group(view, permit, &view->catalog->groups[group->fallbacks[i]],
+                           (uint16_t)(i + 1), wish, candidates + at);
 }
 
 /* Whether a goes before b; equal tiers share their load. */
-static int compare_tier(const struct catalog *c, const struct route_candidate *a, const struct route_candidate *b)
+static int compare_tier(const struct catalog *c, const struct route_candidate *a,
+                        const struct route_candidate *b)
 {
     uint32_t order_a = c->endpoints[a->endpoint].order, order_b = c->endpoints[b->endpoint].order;
 
@@ -160,8 +168,10 @@ static int compare_tier(const struct catalog *c, const struct route_candidate *a
     return 0;
 }
 
-/* Regions of equal rank are still different regions: one of them is taken whole, the one whose first endpoint comes first. */
-static bool same_tier(const struct route_view *view, const struct route_candidate *a, const struct route_candidate *b)
+/* Regions of equal rank are still different regions: one of them is taken whole, the one whose
+ * first endpoint comes first. */
+static bool same_tier(const struct route_view *view, const struct route_candidate *a,
+                      const struct route_candidate *b)
 {
     const struct catalog *c = view->catalog;
 
@@ -186,7 +196,8 @@ struct tier {
 
 static bool in_tier(const struct tier *t, size_t i)
 {
-    return t->candidates[i].verdict == ROUTE_VERDICT_ELIGIBLE && same_tier(t->view, &t->candidates[i], t->first);
+    return t->candidates[i].verdict == ROUTE_VERDICT_ELIGIBLE &&
+           same_tier(t->view, &t->candidates[i], t->first);
 }
 
 static size_t draw_by_weight(const struct tier *t, struct prng *prng, size_t except)
@@ -207,16 +218,20 @@ static size_t draw_by_weight(const struct tier *t, struct prng *prng, size_t exc
     return (size_t)(t->first - t->candidates);
 }
 
-/* In flight over capacity; without a stated capacity the weight stands for it. Compared by cross-multiplication. */
+/* In flight over capacity; without a stated capacity the weight stands for it. Compared by
+ * cross-multiplication. */
 static bool less_loaded(const struct tier *t, size_t a, size_t b)
 {
     const struct catalog_endpoint *ea = &t->view->catalog->endpoints[t->candidates[a].endpoint];
     const struct catalog_endpoint *eb = &t->view->catalog->endpoints[t->candidates[b].endpoint];
     bool stated = ea->max_parallel && eb->max_parallel;
-    uint64_t capacity_a = stated ? ea->max_parallel : weight_of(t->view->catalog, &t->candidates[a]);
-    uint64_t capacity_b = stated ? eb->max_parallel : weight_of(t->view->catalog, &t->candidates[b]);
+    uint64_t capacity_a =
+        stated ? ea->max_parallel : weight_of(t->view->catalog, &t->candidates[a]);
+    uint64_t capacity_b =
+        stated ? eb->max_parallel : weight_of(t->view->catalog, &t->candidates[b]);
 
-    return t->candidates[a].load.in_flight * capacity_b <= t->candidates[b].load.in_flight * capacity_a;
+    return t->candidates[a].load.in_flight * capacity_b <=
+           t->candidates[b].load.in_flight * capacity_a;
 }
 
 static size_t choose_balanced(const struct tier *t, struct prng *prng)
@@ -229,8 +244,8 @@ static size_t choose_balanced(const struct tier *t, struct prng *prng)
     return less_loaded(t, a, b) ? a : b;
 }
 
-/* Rendezvous hashing (Thaler, Ravishankar 1998): every gateway picks the same endpoint for a session, and losing one endpoint moves
- * only its own sessions. */
+/* Rendezvous hashing (Thaler, Ravishankar 1998): every gateway picks the same endpoint for a
+ * session, and losing one endpoint moves only its own sessions. */
 static size_t choose_sticky(const struct tier *t, str session)
 {
     static const struct siphash_key fixed_key = {0x616d626974737469u, 0x636b797365737369u};
@@ -251,8 +266,8 @@ static size_t choose_sticky(const struct tier *t, str session)
     return best;
 }
 
-ptrdiff_t route_choose(const struct route_view *view, const struct route_candidate *candidates, size_t n, str session,
-                       struct prng *prng)
+ptrdiff_t route_choose(const struct route_view *view, const struct route_candidate *candidates,
+                       size_t n, str session, struct prng *prng)
 {
     struct tier tier = {.view = view, .candidates = candidates, .n = n};
 
@@ -296,7 +311,8 @@ struct route_obstacle route_obstacle_of(const struct route_candidate *candidates
             obstacle.verdict = verdict;
         if (severity(verdict) <= severity(ROUTE_VERDICT_OUT_OF_SERVICE))
             obstacle.permitted = true;
-        if (verdict == ROUTE_VERDICT_SATURATED && until && (!obstacle.retry_at_ns || until < obstacle.retry_at_ns))
+        if (verdict == ROUTE_VERDICT_SATURATED && until &&
+            (!obstacle.retry_at_ns || until < obstacle.retry_at_ns))
             obstacle.retry_at_ns = until;
     }
     return obstacle;

@@ -23,7 +23,8 @@ struct connector_probe {
     struct http_head *answer;
 };
 
-struct connector *connector_new(struct loop *loop, struct resolver *resolver, const struct upstream_limits *limits)
+struct connector *connector_new(struct loop *loop, struct resolver *resolver,
+                                const struct upstream_limits *limits)
 {
     struct connector *c = mem_zalloc(sizeof(*c));
 
@@ -45,7 +46,7 @@ void connector_free(struct connector *c)
 {
     if (!c)
         return;
-    list_for_each_safe(node, &c->probes) {
+    list_for_each_safe (node, &c->probes) {
         struct connector_probe *p = list_entry(node, struct connector_probe, link);
 
         if (p->stream)
@@ -56,16 +57,17 @@ void connector_free(struct connector *c)
     mem_free(c);
 }
 
-static bool may_open(const struct permit *permit, const struct catalog *catalog, const struct catalog_endpoint *e,
-                     const struct endpoint_state *state)
+static bool may_open(const struct permit *permit, const struct catalog *catalog,
+                     const struct catalog_endpoint *e, const struct endpoint_state *state)
 {
     return permit->revision == catalog->revision && permit->catalogue == catalog->regions &&
            state->origin_revision == e->origin_revision && permit_allows(permit, &e->place);
 }
 
 int connector_open(struct connector *c, const struct permit *permit, const struct catalog *catalog,
-                   const struct catalog_endpoint *e, struct endpoint_state *state, int64_t connect_ms,
-                   const struct stream_events *events, void *ctx, struct stream **ret_stream)
+                   const struct catalog_endpoint *e, struct endpoint_state *state,
+                   int64_t connect_ms, const struct stream_events *events, void *ctx,
+                   struct stream **ret_stream)
 {
     if (!may_open(permit, catalog, e, state))
         return CONNECTOR_REFUSED;
@@ -75,7 +77,9 @@ int connector_open(struct connector *c, const struct permit *permit, const struc
     return r == UPSTREAM_READY ? CONNECTOR_READY : CONNECTOR_CONNECTING;
 }
 
-/* --- probes -------------------------------------------------------------------------------------------------------- */
+/* --- probes
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static void probe_finish(struct loop_task *task)
 {
@@ -85,7 +89,8 @@ static void probe_finish(struct loop_task *task)
     probe_free(p);
 }
 
-/* The stream goes at once, the report at the end of the turn: callers may start the next probe from it. */
+/* The stream goes at once, the report at the end of the turn: callers may start the next probe from
+ * it. */
 static void probe_over(struct connector_probe *p)
 {
     if (!p->stream)
@@ -103,7 +108,8 @@ static void probe_on_open(void *ctx, struct stream *s)
     stream_flush(s);
 }
 
-static void probe_on_head(void *ctx, struct stream *s, const struct http_head *head, enum stream_end end)
+static void probe_on_head(void *ctx, struct stream *s, const struct http_head *head,
+                          enum stream_end end)
 {
     struct connector_probe *p = ctx;
 
@@ -171,19 +177,22 @@ static struct http_head *probe_head(struct arena *arena, const struct catalog_en
         .content_length = HTTP_LENGTH_NONE,
         .headers = headers,
     };
-    headers[head->n_headers++] = (struct http_header){.name = STR("user-agent"), .value = STR("ambit")};
+    headers[head->n_headers++] =
+        (struct http_header){.name = STR("user-agent"), .value = STR("ambit")};
     if (credential == PROBE_WITH_CREDENTIAL && e->credential.n)
         headers[head->n_headers++] =
             e->provider == PROVIDER_AZURE
-                ? (struct http_header){STR("api-key"), arena_copy(arena, e->credential), HTTP_HEADER_API_KEY}
+                ? (struct http_header){STR("api-key"), arena_copy(arena, e->credential),
+                                       HTTP_HEADER_API_KEY}
                 : (struct http_header){STR("authorization"),
                                        arena_printf(arena, "Bearer %.*s", STR_ARG(e->credential)),
                                        HTTP_HEADER_AUTHORIZATION};
     return head;
 }
 
-int connector_probe(struct connector *c, const struct catalog_endpoint *e, struct endpoint_state *state, str path,
-                    enum connector_credential credential, int64_t timeout_ms, connector_probe_fn on_done, void *ctx)
+int connector_probe(struct connector *c, const struct catalog_endpoint *e,
+                    struct endpoint_state *state, str path, enum connector_credential credential,
+                    int64_t timeout_ms, connector_probe_fn on_done, void *ctx)
 {
     if (state->origin_revision != e->origin_revision)
         return -ESTALE;

@@ -1,11 +1,13 @@
 #pragma once
 
 /*
- * The one door. Nothing else in Ambit opens or leases a stream to an endpoint (the build checks who includes http/upstream.h's calls),
- * and this door asks for a permit: it refuses an endpoint whose place is not wholly inside it, a permit of another policy revision than
- * the catalog at hand, and a state whose origin is not the endpoint's present one.
+ * The one door. Nothing else in Ambit opens or leases a stream to an endpoint (the build checks who
+ * includes http/upstream.h's calls), and this door asks for a permit: it refuses an endpoint whose
+ * place is not wholly inside it, a permit of another policy revision than the catalog at hand, and
+ * a state whose origin is not the endpoint's present one.
  *
- * A probe carries no content: connector_probe writes the whole request itself, a GET without body, so it needs no permit.
+ * A probe carries no content: connector_probe writes the whole request itself, a GET without body,
+ * so it needs no permit.
  */
 
 #include "http/upstream.h"
@@ -15,27 +17,31 @@
 struct connector;
 
 /* One for each worker. */
-struct connector *connector_new(struct loop *loop, struct resolver *resolver, const struct upstream_limits *limits);
+struct connector *connector_new(struct loop *loop, struct resolver *resolver,
+                                const struct upstream_limits *limits);
 void connector_free(struct connector *c);
 
 enum connector_result {
     CONNECTOR_READY = 1,  /* leased: send the head now */
     CONNECTOR_CONNECTING, /* on_open or on_reset follows */
-    CONNECTOR_REFUSED,    /* the permit does not allow it: a bug or a race with a policy change; nothing was opened */
+    CONNECTOR_REFUSED,    /* the permit does not allow it: a bug or a race with a policy change;
+                             nothing was opened */
 };
 
 /* `e` and `state` are of `catalog`. Returns enum connector_result or a negative errno. */
 int connector_open(struct connector *c, const struct permit *permit, const struct catalog *catalog,
-                   const struct catalog_endpoint *e, struct endpoint_state *state, int64_t connect_ms,
-                   const struct stream_events *events, void *ctx, struct stream **ret_stream);
+                   const struct catalog_endpoint *e, struct endpoint_state *state,
+                   int64_t connect_ms, const struct stream_events *events, void *ctx,
+                   struct stream **ret_stream);
 
-/* A body-less GET of `path` to the endpoint, with its own credential if `with_credential`. `on_done` gets the head (NULL if none
- * came); the probe and its connection are over after that. */
+/* A body-less GET of `path` to the endpoint, with its own credential if `with_credential`.
+ * `on_done` gets the head (NULL if none came); the probe and its connection are over after that. */
 enum connector_credential { PROBE_ANONYMOUS, PROBE_WITH_CREDENTIAL };
 typedef void (*connector_probe_fn)(void *ctx, const struct http_head *head_or_null);
 struct connector_probe;
-int connector_probe(struct connector *c, const struct catalog_endpoint *e, struct endpoint_state *state, str path,
-                    enum connector_credential credential, int64_t timeout_ms, connector_probe_fn on_done, void *ctx);
+int connector_probe(struct connector *c, const struct catalog_endpoint *e,
+                    struct endpoint_state *state, str path, enum connector_credential credential,
+                    int64_t timeout_ms, connector_probe_fn on_done, void *ctx);
 
 /* Idle connections of a retired origin are closed. */
 void connector_retire(struct connector *c, uint64_t origin_id);

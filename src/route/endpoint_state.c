@@ -1,9 +1,10 @@
 #include "route/endpoint_state.h"
 
 /*
- * Limits are GCRA (ITU-T I.371, the virtual scheduling form) over one minute: a request moves the theoretical arrival time forward by
- * 60 s / rpm, and is over the limit when that time lies a whole minute ahead. So a fresh endpoint takes a minute's worth at once, as
- * LiteLLM's per-minute counters would, but no burst of two minutes' worth across a boundary.
+ * Limits are GCRA (ITU-T I.371, the virtual scheduling form) over one minute: a request moves the
+ * theoretical arrival time forward by 60 s / rpm, and is over the limit when that time lies a whole
+ * minute ahead. So a fresh endpoint takes a minute's worth at once, as LiteLLM's per-minute
+ * counters would, but no burst of two minutes' worth across a boundary.
  */
 
 enum { MINUTE_S = 60 };
@@ -14,16 +15,21 @@ static bool over_rate(int64_t tat_ns, int64_t cost_ns, int64_t now_ns)
     return tat_ns - now_ns > minute_ns - cost_ns;
 }
 
-static bool at_limit(const struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns)
+static bool at_limit(const struct endpoint_state *s, const struct catalog_endpoint *e,
+                     int64_t now_ns)
 {
-    if (e->max_parallel && atomic_load_explicit(&s->in_flight, memory_order_relaxed) >= e->max_parallel)
+    if (e->max_parallel &&
+        atomic_load_explicit(&s->in_flight, memory_order_relaxed) >= e->max_parallel)
         return true;
-    if (e->rpm && over_rate(atomic_load_explicit(&s->rpm_tat_ns, memory_order_relaxed), minute_ns / e->rpm, now_ns))
+    if (e->rpm && over_rate(atomic_load_explicit(&s->rpm_tat_ns, memory_order_relaxed),
+                            minute_ns / e->rpm, now_ns))
         return true;
-    return e->tpm && over_rate(atomic_load_explicit(&s->tpm_tat_ns, memory_order_relaxed), 0, now_ns);
+    return e->tpm &&
+           over_rate(atomic_load_explicit(&s->tpm_tat_ns, memory_order_relaxed), 0, now_ns);
 }
 
-struct endpoint_load endpoint_load_of(const struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns)
+struct endpoint_load endpoint_load_of(const struct endpoint_state *s,
+                                      const struct catalog_endpoint *e, int64_t now_ns)
 {
     int64_t ejected_until = atomic_load_explicit(&s->ejected_until_ns, memory_order_relaxed);
     int64_t saturated_until = atomic_load_explicit(&s->saturated_until_ns, memory_order_relaxed);
@@ -50,8 +56,8 @@ static bool take_request(struct endpoint_state *s, uint32_t rpm, int64_t now_ns)
         if (over_rate(tat, cost_ns, now_ns))
             return false;
         next = (tat > now_ns ? tat : now_ns) + cost_ns;
-    } while (!atomic_compare_exchange_weak_explicit(&s->rpm_tat_ns, &tat, next, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&s->rpm_tat_ns, &tat, next,
+                                                    memory_order_relaxed, memory_order_relaxed));
     return true;
 }
 
@@ -61,13 +67,14 @@ static bool take_half_open(struct endpoint_state *s)
 
     if (atomic_load_explicit(&s->ejected_until_ns, memory_order_relaxed) == 0)
         return true;
-    return atomic_compare_exchange_strong_explicit(&s->half_open, &free_slot, 1, memory_order_relaxed,
-                                                   memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&s->half_open, &free_slot, 1,
+                                                   memory_order_relaxed, memory_order_relaxed);
 }
 
 bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns)
 {
-    /* seq_cst: pairs with the registry, which frees a state only after it saw zero past a quiescent point of every worker. */
+    /* seq_cst: pairs with the registry, which frees a state only after it saw zero past a quiescent
+     * point of every worker. */
     uint32_t before = atomic_fetch_add(&s->in_flight, 1);
 
     if ((e->max_parallel && before >= e->max_parallel) || !take_half_open(s)) {
@@ -82,7 +89,8 @@ bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, 
     return true;
 }
 
-static bool count_failure(struct endpoint_state *s, uint32_t allowed_fails, int64_t cooldown_ns, int64_t now_ns)
+static bool count_failure(struct endpoint_state *s, uint32_t allowed_fails, int64_t cooldown_ns,
+                          int64_t now_ns)
 {
     uint32_t failures = atomic_fetch_add_explicit(&s->failures, 1, memory_order_relaxed) + 1;
     bool was_ejected = atomic_load_explicit(&s->ejected_until_ns, memory_order_relaxed) != 0;
@@ -93,8 +101,8 @@ static bool count_failure(struct endpoint_state *s, uint32_t allowed_fails, int6
     return !was_ejected;
 }
 
-bool endpoint_end(struct endpoint_state *s, enum endpoint_verdict verdict, uint32_t allowed_fails, int64_t cooldown_ns,
-                  int64_t now_ns)
+bool endpoint_end(struct endpoint_state *s, enum endpoint_verdict verdict, uint32_t allowed_fails,
+                  int64_t cooldown_ns, int64_t now_ns)
 {
     bool ejected = false;
 
@@ -122,13 +130,16 @@ void endpoint_charge_tokens(struct endpoint_state *s, uint64_t tpm, uint64_t tok
 {
     if (tpm == 0 || tokens == 0)
         return;
-    /* More than ten minutes' worth in one answer is a peer's nonsense, not a reason to be shut for longer. */
-    int64_t cost_ns = tokens > 10 * tpm ? 10 * minute_ns : (int64_t)((__uint128_t)tokens * (uint64_t)minute_ns / tpm);
+    /* More than ten minutes' worth in one answer is a peer's nonsense, not a reason to be shut for
+     * longer. */
+    int64_t cost_ns = tokens > 10 * tpm
+                          ? 10 * minute_ns
+                          : (int64_t)((__uint128_t)tokens * (uint64_t)minute_ns / tpm);
     int64_t tat = atomic_load_explicit(&s->tpm_tat_ns, memory_order_relaxed);
     int64_t next;
 
     do {
         next = (tat > now_ns ? tat : now_ns) + cost_ns;
-    } while (!atomic_compare_exchange_weak_explicit(&s->tpm_tat_ns, &tat, next, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&s->tpm_tat_ns, &tat, next,
+                                                    memory_order_relaxed, memory_order_relaxed));
 }

@@ -1,12 +1,14 @@
 #pragma once
 
 /*
- * What changes about an endpoint while requests flow: load, limits, health. One state stands for one endpoint in one revision of its
- * origin (address, TLS identity, region); all workers of an edge share it, and it outlives catalogs. Editing an endpoint's address or
- * region makes a new state, so nothing learnt about the old place speaks for the new one.
+ * What changes about an endpoint while requests flow: load, limits, health. One state stands for
+ * one endpoint in one revision of its origin (address, TLS identity, region); all workers of an
+ * edge share it, and it outlives catalogs. Editing an endpoint's address or region makes a new
+ * state, so nothing learnt about the old place speaks for the new one.
  *
- * An attempt that uses a state holds it: endpoint_begin, endpoint_end. A state leaves memory when no catalog names it, every worker
- * has passed a quiescent point since, and nothing is in flight (endpoint_registry in the edge sees to that).
+ * An attempt that uses a state holds it: endpoint_begin, endpoint_end. A state leaves memory when
+ * no catalog names it, every worker has passed a quiescent point since, and nothing is in flight
+ * (endpoint_registry in the edge sees to that).
  */
 
 #include "base/clock.h"
@@ -23,42 +25,45 @@ struct endpoint_state {
     /* fixed for life */
     char *id;
     uint64_t origin_revision;
-    struct upstream_origin origin;       /* its strings and TLS belong to this state */
-    char region[ENDPOINT_REGION_LABEL_BYTES]; /* as declared or learnt, "unknown" otherwise: what traces and metrics say */
-    uint16_t region_label;               /* index of that text among the metrics' labels */
-    struct region_latency *latency;      /* of its region, shared */
-    struct list link;                    /* of the registry */
-    uint64_t seen_revision;              /* the newest catalog that names it */
-    uint64_t retired_epoch;              /* of the registry, while it waits to be freed */
+    struct upstream_origin origin;            /* its strings and TLS belong to this state */
+    char region[ENDPOINT_REGION_LABEL_BYTES]; /* as declared or learnt, "unknown" otherwise: what
+                                                 traces and metrics say */
+    uint16_t region_label;                    /* index of that text among the metrics' labels */
+    struct region_latency *latency;           /* of its region, shared */
+    struct list link;                         /* of the registry */
+    uint64_t seen_revision;                   /* the newest catalog that names it */
+    uint64_t retired_epoch;                   /* of the registry, while it waits to be freed */
     char *registry_key;
     bool retirement_told, retirement_seen;
-    bool unusable;                       /* its TLS identity can't be loaded */
+    bool unusable; /* its TLS identity can't be loaded */
 
     /* one cache line that every attempt writes */
     _Alignas(64) _Atomic uint32_t in_flight;
-    _Atomic uint32_t failures;           /* consecutive */
-    _Atomic int64_t ejected_until_ns;    /* 0: in good health */
-    _Atomic int64_t saturated_until_ns;  /* the upstream said 429 or 503 */
-    _Atomic int64_t rpm_tat_ns;          /* GCRA: theoretical arrival time of the next request */
-    _Atomic int64_t tpm_tat_ns;          /* the same for tokens */
-    _Atomic uint32_t half_open;          /* 1: one request is trying an ejected endpoint */
-    _Atomic uint32_t check_failed;       /* 1: the active health check says no */
-    _Atomic uint32_t contradicted;       /* 1: an answer named another region: out of service until control says otherwise */
+    _Atomic uint32_t failures;          /* consecutive */
+    _Atomic int64_t ejected_until_ns;   /* 0: in good health */
+    _Atomic int64_t saturated_until_ns; /* the upstream said 429 or 503 */
+    _Atomic int64_t rpm_tat_ns;         /* GCRA: theoretical arrival time of the next request */
+    _Atomic int64_t tpm_tat_ns;         /* the same for tokens */
+    _Atomic uint32_t half_open;         /* 1: one request is trying an ejected endpoint */
+    _Atomic uint32_t check_failed;      /* 1: the active health check says no */
+    _Atomic uint32_t contradicted;      /* 1: an answer named another region: out of service until
+                                           control says otherwise */
 };
 
 /* What the chooser may know of a state at one instant. */
 struct endpoint_load {
     uint32_t in_flight;
-    bool saturated;  /* at a limit of ours, or the upstream said so */
-    bool degraded;   /* ejected, or failing its active check */
-    bool half_open;  /* its ejection is over: one request may try it */
+    bool saturated;             /* at a limit of ours, or the upstream said so */
+    bool degraded;              /* ejected, or failing its active check */
+    bool half_open;             /* its ejection is over: one request may try it */
     int64_t saturated_until_ns; /* for Retry-After; 0 where it is not known */
 };
 
-struct endpoint_load endpoint_load_of(const struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns);
+struct endpoint_load endpoint_load_of(const struct endpoint_state *s,
+                                      const struct catalog_endpoint *e, int64_t now_ns);
 
-/* Takes a slot: counts it in flight and against rpm. False if another request took the last one meanwhile, or the one half-open try
- * is already under way. */
+/* Takes a slot: counts it in flight and against rpm. False if another request took the last one
+ * meanwhile, or the one half-open try is already under way. */
 bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns);
 
 /* How an attempt went, seen from the endpoint's health. */
@@ -69,13 +74,15 @@ enum endpoint_verdict {
     ENDPOINT_NEUTRAL,   /* the client went away, or nothing was sent */
 };
 
-/* Gives the slot back. `allowed_fails` consecutive failures eject the endpoint for cooldown_ns (doubling while it keeps failing is the
- * half-open try's business: a failed try ejects anew). Returns true if this call ejected it. */
-bool endpoint_end(struct endpoint_state *s, enum endpoint_verdict verdict, uint32_t allowed_fails, int64_t cooldown_ns,
-                  int64_t now_ns);
+/* Gives the slot back. `allowed_fails` consecutive failures eject the endpoint for cooldown_ns
+ * (doubling while it keeps failing is the half-open try's business: a failed try ejects anew).
+ * Returns true if this call ejected it. */
+bool endpoint_end(struct endpoint_state *s, enum endpoint_verdict verdict, uint32_t allowed_fails,
+                  int64_t cooldown_ns, int64_t now_ns);
 
 /* The upstream asked for a pause (Retry-After, or 1 s where it named none). */
 void endpoint_pause(struct endpoint_state *s, int64_t until_ns);
 
 /* Charges tokens that an answer used against tpm. */
-void endpoint_charge_tokens(struct endpoint_state *s, uint64_t tpm, uint64_t tokens, int64_t now_ns);
+void endpoint_charge_tokens(struct endpoint_state *s, uint64_t tpm, uint64_t tokens,
+                            int64_t now_ns);

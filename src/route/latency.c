@@ -2,7 +2,8 @@
 
 #include "base/clock.h"
 
-/* Buckets grow by a quarter: eight per factor of six. Bucket b holds round trips up to bucket_bound_us[b]. */
+/* Buckets grow by a quarter: eight per factor of six. Bucket b holds round trips up to
+ * bucket_bound_us[b]. */
 static int32_t bucket_bound_us(unsigned bucket)
 {
     unsigned octave = bucket / 4;
@@ -27,7 +28,8 @@ void region_latency_init(struct region_latency *l)
     l->cached_at_ns = INT64_MIN / 2;
 }
 
-/* Writers race only on emptying a slot whose time has passed; a count lost there is one sample of a statistic. */
+/* Writers race only on emptying a slot whose time has passed; a count lost there is one sample of a
+ * statistic. */
 void region_latency_add(struct region_latency *l, int64_t rtt_us, int64_t now_ns, int64_t window_ns)
 {
     int64_t slot_ns = window_ns / (LATENCY_SLOTS - 1);
@@ -71,9 +73,11 @@ static void refresh(struct region_latency *l, int64_t now_ns, int64_t window_ns)
             total += n;
         }
     }
-    atomic_store_explicit(&l->cached_p50_us, total ? percentile_us(counts, total, 50) : LATENCY_UNKNOWN,
+    atomic_store_explicit(&l->cached_p50_us,
+                          total ? percentile_us(counts, total, 50) : LATENCY_UNKNOWN,
                           memory_order_relaxed);
-    atomic_store_explicit(&l->cached_p95_us, total ? percentile_us(counts, total, 95) : LATENCY_UNKNOWN,
+    atomic_store_explicit(&l->cached_p95_us,
+                          total ? percentile_us(counts, total, 95) : LATENCY_UNKNOWN,
                           memory_order_relaxed);
     atomic_store_explicit(&l->cached_at_ns, now_ns, memory_order_relaxed);
 }

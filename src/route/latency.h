@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * Network round trips of one region, as this edge sees them: a sliding window of histograms, written by every worker, read by
- * whoever chooses. The percentile over the window is worked out at most once a second and remembered.
+ * Network round trips of one region, as this edge sees them: a sliding window of histograms,
+ * written by every worker, read by whoever chooses. The percentile over the window is worked out at
+ * most once a second and remembered.
  */
 
 #include "base/str.h"
@@ -21,7 +22,8 @@ struct region_latency {
 void region_latency_init(struct region_latency *l);
 
 /* One round trip. `window_ns` is the length of the window that the percentiles speak of. */
-void region_latency_add(struct region_latency *l, int64_t rtt_us, int64_t now_ns, int64_t window_ns);
+void region_latency_add(struct region_latency *l, int64_t rtt_us, int64_t now_ns,
+                        int64_t window_ns);
 
 /* Microseconds, within 10 %, or LATENCY_UNKNOWN where the window is empty. */
 int32_t region_latency_p50_us(struct region_latency *l, int64_t now_ns, int64_t window_ns);

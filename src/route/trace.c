@@ -25,14 +25,16 @@ str route_outcome_name(enum route_outcome outcome)
     return outcome_names[outcome];
 }
 
-/* --- the first choice ---------------------------------------------------------------------------------------------- */
+/* --- the first choice
+ * ---------------------------------------------------------------------------------------------- */
 
 static const char *region_of(const struct route_view *view, const struct route_candidate *candidate)
 {
     return view->states[candidate->endpoint]->region;
 }
 
-/* Verdicts from best to worst, as a region's row should show them: what is usable, then what was momentarily out. */
+/* Verdicts from best to worst, as a region's row should show them: what is usable, then what was
+ * momentarily out. */
 static unsigned row_rank(enum route_verdict verdict)
 {
     return verdict == ROUTE_VERDICT_ELIGIBLE    ? 0
@@ -57,8 +59,8 @@ static void add_region(struct trace *t, str region, enum route_verdict verdict, 
     t->regions[t->n_regions++] = (struct trace_region){arena_copy(arena, region), verdict};
 }
 
-static void list_regions(struct trace *t, const struct route_view *view, const struct route_candidate *candidates,
-                         size_t n, struct arena *arena)
+static void list_regions(struct trace *t, const struct route_view *view,
+                         const struct route_candidate *candidates, size_t n, struct arena *arena)
 {
     size_t room = n < TRACE_MAX_REGIONS ? n : TRACE_MAX_REGIONS;
 
@@ -68,8 +70,9 @@ static void list_regions(struct trace *t, const struct route_view *view, const s
 }
 
 /* A region that would have come before the chosen one, had it not been saturated or degraded. */
-static void find_passed_over(struct trace *t, const struct route_view *view, const struct route_candidate *candidates,
-                             size_t n, ptrdiff_t chosen, struct arena *arena)
+static void find_passed_over(struct trace *t, const struct route_view *view,
+                             const struct route_candidate *candidates, size_t n, ptrdiff_t chosen,
+                             struct arena *arena)
 {
     const struct route_candidate *best = NULL;
 
@@ -78,18 +81,21 @@ static void find_passed_over(struct trace *t, const struct route_view *view, con
 
         if (c->verdict != ROUTE_VERDICT_SATURATED && c->verdict != ROUTE_VERDICT_DEGRADED)
             continue;
-        if (c->group_rank == candidates[chosen].group_rank && c->region_rank < candidates[chosen].region_rank &&
+        if (c->group_rank == candidates[chosen].group_rank &&
+            c->region_rank < candidates[chosen].region_rank &&
             (!best || c->region_rank < best->region_rank))
             best = c;
     }
-    if (best && view->states[best->endpoint]->region_label != view->states[candidates[chosen].endpoint]->region_label) {
+    if (best && view->states[best->endpoint]->region_label !=
+                    view->states[candidates[chosen].endpoint]->region_label) {
         t->passed_over = arena_copy(arena, str_of(region_of(view, best)));
         t->passed_over_why = best->verdict;
     }
 }
 
 static enum route_reason reason_of(const struct permit *permit, const struct route_wish *wish,
-                                   const struct route_view *view, const struct route_candidate *chosen)
+                                   const struct route_view *view,
+                                   const struct route_candidate *chosen)
 {
     uint16_t region = view->catalog->endpoints[chosen->endpoint].region;
 
@@ -110,17 +116,20 @@ static enum route_reason reason_of(const struct permit *permit, const struct rou
 }
 
 void trace_first_choice(struct trace *t, const struct route_view *view, const struct permit *permit,
-                        const struct route_wish *wish, const struct route_candidate *candidates, size_t n, ptrdiff_t chosen,
-                        struct arena *arena)
+                        const struct route_wish *wish, const struct route_candidate *candidates,
+                        size_t n, ptrdiff_t chosen, struct arena *arena)
 {
-    t->wish = permit->pin != REGION_NONE ? ROUTE_PINNED : wish->carbon_aware ? ROUTE_CARBON_AWARE : ROUTE_PREFERRED;
+    t->wish = permit->pin != REGION_NONE ? ROUTE_PINNED
+              : wish->carbon_aware       ? ROUTE_CARBON_AWARE
+                                         : ROUTE_PREFERRED;
     list_regions(t, view, candidates, n, arena);
     if (chosen < 0) {
         t->mode = ROUTE_REFUSED;
         t->reason = ROUTE_REASON_REFUSED;
         return;
     }
-    /* Without a grid signal no region is eligible by carbon: the choice degrades to the preferred path and says so. */
+    /* Without a grid signal no region is eligible by carbon: the choice degrades to the preferred
+     * path and says so. */
     t->mode = t->wish == ROUTE_CARBON_AWARE ? ROUTE_DEGRADED : t->wish;
     t->reason = reason_of(permit, wish, view, &candidates[chosen]);
     find_passed_over(t, view, candidates, n, chosen, arena);
@@ -143,7 +152,9 @@ bool trace_failover(const struct trace *t, str *ret_from, str *ret_to, str *ret_
     return true;
 }
 
-/* --- JSON ---------------------------------------------------------------------------------------------------------- */
+/* --- JSON
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void member_or_null(struct json_out *j, const char *name, str value)
 {

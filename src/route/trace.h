@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * What was decided and what happened, as data; and its JSON, the `routing_trace` of an answer. The record is filled while the exchange
- * runs and holds copies only (region codes, endpoint ids), so it outlives any policy revision. It says what served, never what was
- * wished: `region` is set when an answer is committed, and every attempt that could have seen bytes is listed.
+ * What was decided and what happened, as data; and its JSON, the `routing_trace` of an answer. The
+ * record is filled while the exchange runs and holds copies only (region codes, endpoint ids), so
+ * it outlives any policy revision. It says what served, never what was wished: `region` is set when
+ * an answer is committed, and every attempt that could have seen bytes is listed.
  */
 
 #include "route/choose.h"
@@ -60,8 +61,8 @@ struct trace_attempt {
     str region;
     str endpoint;
     enum route_outcome outcome;
-    unsigned status;  /* of an answer, else 0 */
-    bool bytes_sent;  /* the endpoint may have seen something of the request */
+    unsigned status; /* of an answer, else 0 */
+    bool bytes_sent; /* the endpoint may have seen something of the request */
 };
 
 struct trace_region {
@@ -70,12 +71,13 @@ struct trace_region {
 };
 
 struct trace {
-    enum route_mode wish;        /* what the request asked for */
-    enum route_mode mode;        /* of the first choice */
+    enum route_mode wish; /* what the request asked for */
+    enum route_mode mode; /* of the first choice */
     enum route_reason reason;
-    str region;                  /* that served; "" so far none */
-    str gateway_region;          /* "" not configured */
-    str passed_over;             /* a better-ranked region that was saturated or degraded at the first choice; "" none */
+    str region;         /* that served; "" so far none */
+    str gateway_region; /* "" not configured */
+    str passed_over; /* a better-ranked region that was saturated or degraded at the first choice;
+                        "" none */
     enum route_verdict passed_over_why;
     struct trace_attempt attempts[TRACE_MAX_ATTEMPTS];
     size_t n_attempts;
@@ -84,14 +86,17 @@ struct trace {
     size_t n_regions_left_out;
 };
 
-/* Records the first choice: mode, reason, candidates. Strings are those of endpoint states, copied into the arena. `chosen` may be
- * -1. `restricted_to_state` says that only the endpoint which holds earlier state could serve. */
+/* Records the first choice: mode, reason, candidates. Strings are those of endpoint states, copied
+ * into the arena. `chosen` may be -1. `restricted_to_state` says that only the endpoint which holds
+ * earlier state could serve. */
 void trace_first_choice(struct trace *t, const struct route_view *view, const struct permit *permit,
-                        const struct route_wish *wish, const struct route_candidate *candidates, size_t n, ptrdiff_t chosen,
-                        struct arena *arena);
+                        const struct route_wish *wish, const struct route_candidate *candidates,
+                        size_t n, ptrdiff_t chosen, struct arena *arena);
 
-/* The failover that the trace shows: from the first region that was tried or passed over to the one that served. False: none. */
+/* The failover that the trace shows: from the first region that was tried or passed over to the one
+ * that served. False: none. */
 bool trace_failover(const struct trace *t, str *ret_from, str *ret_to, str *ret_why);
 
-/* The JSON object. `max_bytes` 0: everything; else candidates are left out (and said so) to stay within it. */
+/* The JSON object. `max_bytes` 0: everything; else candidates are left out (and said so) to stay
+ * within it. */
 void trace_render(const struct trace *t, size_t max_bytes, struct buf *to);
