@@ -19,7 +19,7 @@ enum {
     SUPERVISOR_SOCKETS_MAX = 1024, /* workers times addresses */
     SUPERVISOR_START_TRIES = 5,    /* a part that has never been ready gives up after so many */
     SUPERVISOR_READY_TIMEOUT_MS = 60 * 1000,
-    SUPERVISOR_DRAIN_LIMIT_MS = 60 * 60 * 1000 + 60 * 1000,
+    SUPERVISOR_DRAIN_SLACK_MS = 60 * 1000, /* beyond the limit that an edge keeps itself */
     SUPERVISOR_CONTROL_STOP_MS = 30 * 1000,
 };
 
