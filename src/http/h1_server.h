@@ -86,7 +86,7 @@ struct server_conn {
     bool surplus; /* bytes came that nobody wanted */
     bool resumes; /* input has to be looked at again */
     bool watches_stall;
-    char scratch[HTTP_SERVER_SCRATCH_BYTES];
+    _Alignas(8) char scratch[HTTP_SERVER_SCRATCH_BYTES];
 };
 
 extern const struct stream_ops h1_server_ops;

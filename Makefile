@@ -1,0 +1,82 @@
+# What a newcomer types. Everything is built by Meson; this file only knows the names. The first target that needs it
+# installs what is missing (scripts/setup.sh, quick when all is there).
+
+BUILD ?= build
+SETUP := scripts/setup.sh
+NINJA := ninja -C
+
+.PHONY: help build run demo test test-unit test-functional bench asan tsan fuzz storm lint format clean
+
+help:
+	@echo 'make build    build/ambit and build/ambit-sim'
+	@echo 'make run      Ambit in the foreground with eight simulated regions, and curl commands to try'
+	@echo 'make demo     five requests and their traces: pinned, refused, failed over, streamed, degraded'
+	@echo 'make test     all that CI runs: lint, unit, sanitizers, functional, bounded fuzzing'
+	@echo 'make bench    Ambit beside HAProxy, nginx and a bare relay; writes docs/performance.md'
+	@echo 'make storm    the residency storm; STORM_SECONDS=600 by default'
+	@echo 'make asan     unit tests with the address and undefined behaviour sanitizers'
+	@echo 'make tsan     unit tests with the thread sanitizer'
+	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS=60 each'
+	@echo 'make lint     the gates in scripts/lint'
+	@echo 'make format   clang-format over all C files'
+	@echo 'make clean    remove build directories'
+
+build:
+	@$(SETUP) build
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@$(NINJA) $(BUILD)
+
+run: build
+	@scripts/run.sh $(BUILD)
+
+demo: build
+	@$(SETUP) test
+	@scripts/demo.sh $(BUILD)
+
+test:
+	@$(SETUP) test
+	@scripts/test.sh
+
+test-unit: build
+	@meson test -C $(BUILD) --suite unit --print-errorlogs
+
+test-functional: build
+	@$(SETUP) test
+	@scripts/functional.sh $(BUILD)
+
+asan:
+	@$(SETUP) build
+	@scripts/sanitize.sh asan
+
+tsan:
+	@$(SETUP) build
+	@scripts/sanitize.sh tsan
+
+fuzz:
+	@$(SETUP) test
+	@scripts/fuzz.sh
+
+storm: build
+	@$(SETUP) test
+	@scripts/storm.sh $(BUILD)
+
+bench:
+	@$(SETUP) bench
+	@$(MAKE) --no-print-directory BUILD=build-release MESON_FLAGS=--buildtype=release release
+	@bench/run.sh build-release
+
+.PHONY: release
+release:
+	@test -f $(BUILD)/build.ninja || meson setup $(MESON_FLAGS) $(BUILD)
+	@$(NINJA) $(BUILD)
+
+lint:
+	@$(SETUP) test
+	@scripts/lint/run.sh
+
+format:
+	@$(SETUP) test
+	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'bench/*.[ch]' | xargs -r clang-format -i
+
+clean:
+	@rm -rf build build-*
