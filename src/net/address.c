@@ -8,14 +8,15 @@ int net_address_from_ip(str literal, uint16_t port, struct net_address *ret_addr
 {
     struct net_address a = {0};
     char text[INET6_ADDRSTRLEN];
+    bool brackets = literal.n >= 2 && literal.p[0] == '[' && literal.p[literal.n - 1] == ']';
 
-    if (literal.n >= 2 && literal.p[0] == '[' && literal.p[literal.n - 1] == ']')
+    if (brackets)
         literal = str_make(literal.p + 1, literal.n - 2);
-    if (literal.n == 0 || literal.n >= sizeof(text))
+    if (literal.n == 0 || literal.n >= sizeof(text) || memchr(literal.p, '\0', literal.n))
         return -EINVAL;
     memcpy(text, literal.p, literal.n);
     text[literal.n] = '\0';
-    if (inet_pton(AF_INET, text, &a.v4.sin_addr) == 1) {
+    if (!brackets && inet_pton(AF_INET, text, &a.v4.sin_addr) == 1) {
         a.v4.sin_family = AF_INET;
         a.v4.sin_port = htons(port);
         a.length = sizeof(a.v4);
@@ -182,6 +183,7 @@ static bool is_private_v6(const uint8_t *b)
     return memcmp(b, zeroes, 12) == 0 || memcmp(b, nat64, 4) == 0 || memcmp(b, discard, 8) == 0 ||
            (b[0] == 0x20 && b[1] == 0x01 && b[2] < 0x02) ||                  /* 2001::/23, IETF */
            (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0x0d && b[3] == 0xb8) || /* documentation */
+           (b[0] == 0x3f && b[1] == 0xff && b[2] < 0x10) ||                  /* documentation */
            (b[0] == 0x20 && b[1] == 0x02) ||                                 /* 6to4 */
            (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && b[1] >= 0x80) || b[0] == 0xff;
 }

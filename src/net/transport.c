@@ -101,11 +101,11 @@ static void shake_hands(struct transport *t)
     if (r != 1)
         return;
     t->connected = true;
-    t->readable = true; /* the last flight may have brought payload along */
     t->writable = tls_session_flush(t->tls) == 0;
 }
 
-/* What the owner is to hear of this event. `before`: whether it was connected already. */
+/* What the owner is to hear of this event. `before`: whether it was connected already; if not, the
+ * last flight of the handshake may have brought payload along, so it is readable. */
 static unsigned news(struct transport *t, uint32_t events, bool before)
 {
     unsigned told = 0;
