@@ -1,29 +1,26 @@
 #!/usr/bin/env bash
-# Every suite: unit tests with gcc, with clang, and with gcc's address and undefined behaviour sanitizers. Ends with one line that sums up the
-# unit programs of all three; non-zero if anything failed.
+# Every suite, as continuous integration runs it. Each ends in a closing line of its own; the last line counts the suites. Non-zero if
+# anything failed. Bounded: the fuzzers and the storm run for a fixed time here, and longer by `make fuzz` and `make storm`.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/suites.sh
 
-failures=0
-run() { # name, then what to configure with
-    local name=$1 dir="build-$1"
-    shift
-    echo "== $name"
-    [ -f "$dir/build.ninja" ] || "$@" "$dir" >"$dir.log" 2>&1 || { cat "$dir.log"; failures=$((failures + 1)); return; }
-    ninja -C "$dir" >"$dir.log" 2>&1 || { tail -n 40 "$dir.log"; failures=$((failures + 1)); return; }
-    if grep -E 'warning:' "$dir.log"; then
-        echo "$name: warnings are errors here"
-        failures=$((failures + 1))
-    fi
-    meson test -C "$dir" --print-errorlogs --suite unit || failures=$((failures + 1))
-}
+gcc_build() { build_variant build-test --werror; }
+clang_build() { CC=clang build_variant build-clang --werror; }
+asan_build() { build_variant build-asan -Db_sanitize=address,undefined -Db_lundef=false; }
+tsan_build() { build_variant build-tsan -Db_sanitize=thread -Db_lundef=false; }
 
-run test meson setup
-run clang env CC=clang meson setup
-# gcc takes a formatter with "%s" for one with a null argument once sanitizers are on.
-run asan meson setup -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-Wno-format-truncation
-
-passed=$(cat build-*/meson-logs/testlog.json 2>/dev/null | grep -c '"result": "OK"')
-failed=$(cat build-*/meson-logs/testlog.json 2>/dev/null | grep -cE '"result": "(FAIL|ERROR|TIMEOUT)"')
-echo "$passed passed, $((failed + failures)) failed"
-[ $((failed + failures)) -eq 0 ]
+suite lint scripts/lint/run.sh
+suite 'build with gcc' gcc_build
+suite 'build with clang' clang_build
+suite 'build with address and undefined behaviour sanitizers' asan_build
+suite 'build with thread sanitizer' tsan_build
+suite 'unit tests' unit_tests build-test
+suite 'unit tests built by clang' unit_tests build-clang
+suite 'unit tests under address and undefined behaviour sanitizers' unit_tests build-asan 4
+suite 'unit tests under thread sanitizer' unit_tests build-tsan 8
+suite 'functional tests' scripts/functional.sh build-test
+suite 'functional tests under address and undefined behaviour sanitizers' scripts/functional.sh build-asan
+suite 'fuzzing, bounded' env FUZZ_SECONDS="${FUZZ_SECONDS:-10}" scripts/fuzz.sh
+[ ! -f tests/storm/storm.py ] || suite 'residency storm' env STORM_SECONDS="${STORM_SECONDS:-60}" scripts/storm.sh build-asan
+suites_end
