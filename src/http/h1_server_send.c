@@ -24,7 +24,7 @@ static void send_informational(struct server_conn *conn, const struct http_head 
 {
     struct h1_answering answering = {.version = conn->version, .keep_alive = true};
 
-    if (conn->version < 11)
+    if (conn->version < 11 || (head->status == 100 && !conn->waits_continue))
         return;
     if (head->status == 100)
         conn->waits_continue = false;

@@ -458,6 +458,41 @@ static void a_slow_reader_is_bounded(void)
     finish();
 }
 
+/* Answers that nobody reads must not pile up, not even small ones to a great many requests. */
+static void a_client_that_only_asks_gets_no_more_answers(void)
+{
+    struct server_conn *conn = NULL;
+    struct buf many = {0};
+    size_t before;
+
+    for (int i = 0; i < 500; i++)
+        buf_put_str(&many, STR(GET("/")));
+    begin();
+    for (;;) {
+        struct http_head head = response(204, HTTP_LENGTH_NONE);
+
+        if (!r.s) {
+            (void)!send(client, many.p, many.n, MSG_NOSIGNAL);
+            turn_some(loop);
+        }
+        if (!r.s)
+            break;
+        conn = container_of(r.s, struct server_conn, c.stream);
+        stream_send_head(r.s, &head, STREAM_END);
+        recorder_release(&r);
+        CHECK(conn->c.out.n < 1024);
+        loop_turn(loop, 0);
+        r.log.n = 0;
+    }
+    CHECK(conn && conn->c.out.n > 0);
+    before = n_requests;
+    for (int i = 0; i < 10 && !r.s; i++)
+        turn();
+    CHECK_INT(n_requests, before + 1);
+    buf_deinit(&many);
+    finish();
+}
+
 /* --- cancelling --- */
 
 static void expect_cancel(const char *log)
@@ -843,6 +878,7 @@ int main(void)
     RUN(large_answers_arrive_whole_in_any_pieces);
     RUN(large_chunked_answers_arrive_whole_in_any_pieces);
     RUN(a_slow_reader_is_bounded);
+    RUN(a_client_that_only_asks_gets_no_more_answers);
     RUN(closing_cancels_a_request_that_waits_for_its_answer);
     RUN(ending_the_sending_side_cancels_too);
     RUN(closing_cancels_in_the_middle_of_the_request);
