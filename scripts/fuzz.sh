@@ -16,12 +16,17 @@ fuzz() {
         { tail -n 40 "build-fuzz/$name.log"; return 1; }
 }
 
-fuzz_build() { CC=clang build_variant build-fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined; }
+fuzz_build() { CC=clang TARGETS=fuzz-targets build_variant build-fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined; }
 
 suite 'build of the fuzz targets' fuzz_build
-for target in build-fuzz/tests/fuzz/fuzz_"${1:-*}"; do
+shopt -s nullglob
+targets=(build-fuzz/tests/fuzz/fuzz_${1:-*})
+ran=0
+for target in "${targets[@]}"; do
     [ -f "$target" ] && [ -x "$target" ] || continue
     name=${target##*/fuzz_}
     suite "fuzz $name for $seconds s" fuzz "$target" "$name"
+    ran=$((ran + 1))
 done
+[ "$ran" -gt 0 ] || suite "fuzz: there is no target ${1:-}" false
 suites_end

@@ -24,14 +24,15 @@ suites_end() {
     [ ${#suites_failed[@]} -eq 0 ]
 }
 
-# build_variant DIR [MESON OPTION ...]: configures if need be and builds; prints only what went wrong. CC is the caller's.
+# build_variant DIR [MESON OPTION ...]: configures if need be and builds TARGETS (all); prints only what went wrong. CC and TARGETS are the
+# caller's.
 build_variant() {
     local dir=$1 log=$1.log
     shift
     if [ ! -f "$dir/build.ninja" ]; then
         meson setup "$dir" "$@" >"$log" 2>&1 || { cat "$log"; return 1; }
     fi
-    ninja -C "$dir" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
+    ninja -C "$dir" ${TARGETS:-} >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
 }
 
 # Unit programs of a variant; the closing line adds up theirs.
