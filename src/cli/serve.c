@@ -109,7 +109,8 @@ static struct config *load(const char *file)
     buf_init(&text, 0);
     struct config *config = config_load(&source, &diagnostics);
     diagnostics_print(&diagnostics, &text);
-    (void)fwrite(text.p, 1, text.n, stderr);
+    if (text.n)
+        (void)fwrite(text.p, 1, text.n, stderr);
     if (!config)
         fprintf(stderr, "ambit serve: %s is refused; nothing was started\n", file);
     buf_deinit(&text);

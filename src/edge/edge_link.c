@@ -64,7 +64,7 @@ static void send_hello(struct edge_link *l)
         .version = LINK_VERSION,
         .name = str_of(l->edge->options.name),
         .pid = (uint32_t)getpid(),
-        .workers = (uint16_t)l->edge->n_workers,
+        .workers = (uint16_t)l->edge->options.workers,
         .installation = c ? c->installation : STR_NULL,
         .revision = c ? l->edge->revision : 0,
         .config_hash = c ? c->config_hash : STR_NULL,

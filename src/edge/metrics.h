@@ -59,7 +59,8 @@ enum metric {
 /* Label values with fixed ids. */
 #define METRIC_WORD_TABLE(X)                                                                       \
     X(NONE, "")                                                                                    \
-    X(OTHER, "other") X(UNKNOWN, "unknown") X(PINNED, "pinned") X(PREFERRED, "preferred")          \
+    X(OTHER, "other")                                                                              \
+    X(UNKNOWN, "unknown") X(PINNED, "pinned") X(PREFERRED, "preferred")                            \
         X(CARBON_AWARE, "carbon_aware") X(DEGRADED, "degraded") X(REFUSED, "refused") X(OK, "ok")  \
             X(CLIENT_ERROR, "client_error") X(SERVER_ERROR, "server_error")                        \
                 X(CANCELLED, "cancelled") X(BROKEN, "broken") X(CONNECT_FAILED, "connect_failed")  \

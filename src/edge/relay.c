@@ -26,8 +26,7 @@ enum { RESPONSE_ID_MAX = 256 };
 static bool is_withheld(const struct http_head *head, const struct http_header *header,
                         enum exchange_relay relay)
 {
-    static const str origin_names[] = {STR_INIT("alt-svc"), STR_INIT("strict-transport-security"),
-                                       STR_INIT("server")};
+    static const str origin_names[] = {STR_INIT("alt-svc"), STR_INIT("strict-transport-security")};
     bool spliced = relay == RELAY_SPLICE_WHOLE || relay == RELAY_SPLICE_TAIL;
 
     switch (header->id) {
@@ -52,7 +51,7 @@ static bool is_withheld(const struct http_head *head, const struct http_header *
         return true;
     if (header->name.n > 10 && str_ieq(str_upto(header->name, 10), STR("x-litellm-")))
         return true;
-    for (size_t i = 0; i < COUNT_OF(origin_names) - 1; i++)
+    for (size_t i = 0; i < COUNT_OF(origin_names); i++)
         if (str_ieq(header->name, origin_names[i]))
             return true;
     return http_header_is_hop_by_hop(head, header);

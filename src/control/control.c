@@ -1,0 +1,319 @@
+#include "control/control.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/api.h"
+#include "control/http_api.h"
+#include "net/listener.h"
+#include "region/normalise.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096, DEBOUNCE_MS = 200 };
+
+struct control {
+    const struct control_options *options;
+    struct loop *loop;
+    struct policy policy;
+    struct link_server *link;
+    struct api api;
+    struct http_api *http;
+    struct loop_io signals, changes;
+    struct deadline debounce;
+    int own_link_fd, own_listen_fd;
+};
+
+/* --- what edges report
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+struct relayed {
+    struct control *control;
+    uint64_t edge;
+    uint32_t id;
+};
+
+static void on_relayed(void *ctx, unsigned status, str content_type, str body)
+{
+    struct relayed *r = ctx;
+
+    link_server_answer(r->control->link, r->edge, r->id, status, content_type, body);
+    mem_free(r);
+}
+
+/* The gateway has verified the key; what it may do is the same as here. */
+static void on_relay(void *ctx, uint64_t edge, const struct link_relay *relay)
+{
+    struct control *c = ctx;
+    struct relayed *r = mem_zalloc(sizeof(*r));
+    size_t question = str_find(relay->target, '?', 0);
+    struct api_request request = {
+        .method = relay->method,
+        .path = str_upto(relay->target, question),
+        .query = str_from(relay->target, question + 1),
+        .body = relay->body,
+        .actor = relay->key_id,
+        .scopes = relay->scopes,
+    };
+
+    *r = (struct relayed){c, edge, relay->id};
+    api_handle(&c->api, &request, on_relayed, r);
+}
+
+static const struct catalog_endpoint *find_endpoint(const struct catalog *c, str id)
+{
+    for (size_t i = 0; i < c->n_endpoints; i++)
+        if (str_eq(c->endpoints[i].id, id))
+            return &c->endpoints[i];
+    return NULL;
+}
+
+static int store_observation(struct control *c, const struct link_observed *observed,
+                             const struct catalog_endpoint *e)
+{
+    struct store *store = c->policy.store;
+    unsigned region = region_find_azure(c->policy.catalog->regions, observed->header);
+    bool learnt = observed->kind == LINK_REGION_LEARNT;
+    int64_t now_ns = clock_wall_ns();
+    uint64_t revision;
+
+    if (learnt && (region == REGION_NONE || e->state != ENDPOINT_REGION_PENDING))
+        return STORE_NOT_FOUND;
+    int r =
+        learnt
+            ? store_observed_put(store,
+                                 &(struct store_observed){
+                                     .endpoint = e->id,
+                                     .origin_revision = observed->origin_revision,
+                                     .header = observed->header,
+                                     .region = region_at(c->policy.catalog->regions, region)->code,
+                                     .at_ns = now_ns})
+            : store_withdrawn_put(
+                  store, &(struct store_withdrawn){.endpoint = e->id,
+                                                   .reason = STR("an answer named another region"),
+                                                   .observed = observed->header,
+                                                   .since_ns = now_ns});
+    if (r == STORE_OK)
+        r = store_next_revision(store, &revision);
+    if (r != STORE_OK)
+        return r;
+    return store_audit_append(
+        store, &(struct store_audit){.at_ns = now_ns,
+                                     .actor = STR("system"),
+                                     .action = learnt ? STR("endpoint.region_learnt")
+                                                      : STR("endpoint.region_contradicted"),
+                                     .object = e->id,
+                                     .revision = revision});
+}
+
+static void on_observed(void *ctx, const struct link_observed *observed)
+{
+    struct control *c = ctx;
+    const struct catalog_endpoint *e = find_endpoint(c->policy.catalog, observed->endpoint);
+    struct buf why;
+
+    if (!e || e->origin_revision != observed->origin_revision ||
+        e->state == ENDPOINT_OUT_OF_SERVICE)
+        return;
+    log_event(observed->kind == LINK_REGION_LEARNT ? LOG_INFO : LOG_ERROR,
+              observed->kind == LINK_REGION_LEARNT ? "region_learnt" : "region_contradicted",
+              LOG_STR("endpoint", e->id), LOG_STR("declared", e->region_name),
+              LOG_STR("observed", observed->header));
+    int r = store_begin(c->policy.store, STORE_DURABLE);
+    if (r == STORE_OK)
+        r = store_observation(c, observed, e);
+    if (r == STORE_OK)
+        r = store_commit(c->policy.store);
+    store_rollback(c->policy.store);
+    if (r != STORE_OK)
+        return;
+    buf_init(&why, 0);
+    if (policy_rebuild(&c->policy, &why))
+        link_server_publish(c->link, LINK_CUSTOMERS_SAME);
+    buf_deinit(&why);
+}
+
+static void on_refusals(void *ctx, const struct link_refusals *refusals)
+{
+    struct control *c = ctx;
+    char day[CLOCK_RFC3339_LEN];
+
+    clock_format_rfc3339(clock_wall_ns(), day);
+    if (store_begin(c->policy.store, STORE_RELAXED) < 0)
+        return;
+    if (store_refusals_add(c->policy.store,
+                           &(struct store_refusals){.day = str_make(day, 10),
+                                                    .source = permit_source_name(refusals->source),
+                                                    .code = refusals->code,
+                                                    .subject = refusals->subject,
+                                                    .group = refusals->group,
+                                                    .count = refusals->count}) == 0)
+        store_commit(c->policy.store);
+    store_rollback(c->policy.store);
+}
+
+static const struct link_server_handler link_handler = {
+    .on_relay = on_relay, .on_observed = on_observed, .on_refusals = on_refusals};
+
+/* --- reload: SIGHUP and changes of the file
+ * ------------------------------------------------------------------------------------ */
+
+static void reload(struct control *c, const char *because)
+{
+    static const char *const results[] = {"reloaded", "unchanged", "invalid", "would_widen"};
+    struct buf why;
+
+    buf_init(&why, 0);
+    enum policy_reload result = policy_reload(&c->policy, POLICY_KEEP_NARROW, STR("file"), &why);
+    if (result == POLICY_RELOADED)
+        link_server_publish(c->link, LINK_CUSTOMERS_ALL);
+    if (result != POLICY_UNCHANGED)
+        log_event(result == POLICY_RELOADED ? LOG_INFO : LOG_ERROR, "reload",
+                  LOG_STR("because", str_of(because)), LOG_STR("result", str_of(results[result])),
+                  LOG_STR("why", why.n ? buf_str(&why) : STR("")));
+    buf_deinit(&why);
+}
+
+static void on_debounced(struct deadline *deadline)
+{
+    reload(container_of(deadline, struct control, debounce), "the file changed");
+}
+
+/* Editors replace a file rather than write it: its folder is watched, and any change there makes
+ * control look after a moment. */
+static void on_change(struct loop_io *io, uint32_t events)
+{
+    struct control *c = container_of(io, struct control, changes);
+    _Alignas(8) char notes[4096];
+
+    (void)events;
+    while (read(io->fd, notes, sizeof(notes)) > 0)
+        deadline_set(c->loop, &c->debounce, DEBOUNCE_MS);
+}
+
+static void watch_file(struct control *c)
+{
+    CLEANUP_FREE char *dir = str_dup(str_of(c->options->config));
+    char *slash = strrchr(dir, '/');
+
+    c->changes =
+        (struct loop_io){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .on_event = on_change};
+    if (slash)
+        *slash = '\0';
+    if (c->changes.fd < 0 ||
+        inotify_add_watch(c->changes.fd, slash ? dir : ".",
+                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0 ||
+        loop_add(c->loop, &c->changes, EPOLLIN) < 0)
+        log_event(LOG_WARN, "file_not_watched", LOG_STR("file", str_of(c->options->config)),
+                  LOG_NUM("errno", errno));
+}
+
+static void on_signal(struct loop_io *io, uint32_t events)
+{
+    struct control *c = container_of(io, struct control, signals);
+    struct signalfd_siginfo info;
+
+    (void)events;
+    while (read(io->fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGHUP)
+            reload(c, "SIGHUP");
+        else
+            loop_stop(c->loop);
+    }
+}
+
+static int watch_signals(struct control *c)
+{
+    sigset_t watched;
+
+    sigemptyset(&watched);
+    sigaddset(&watched, SIGTERM);
+    sigaddset(&watched, SIGINT);
+    sigaddset(&watched, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &watched, NULL);
+    c->signals = (struct loop_io){.fd = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC),
+                                  .on_event = on_signal};
+    return c->signals.fd < 0 ? -errno : loop_add(c->loop, &c->signals, EPOLLIN);
+}
+
+/* --- life
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+static int bind_own(const char *text, int *ret_fd)
+{
+    struct net_address address;
+    int r = net_address_parse(str_of(text), &address);
+
+    if (r == 0)
+        r = listen_on(&address, LISTEN_ALONE, ret_fd);
+    if (r < 0)
+        log_event(LOG_ERROR, "listen_failed", LOG_STR("address", str_of(text)),
+                  LOG_NUM("errno", -r));
+    return r;
+}
+
+static bool set_up(struct control *c)
+{
+    const struct control_options *o = c->options;
+    char link_path[PATH_BYTES];
+    int link_fd = o->link_fd, listen_fd = o->listen_fd;
+
+    c->loop = loop_new();
+    if (!c->loop || watch_signals(c) < 0 || !policy_open(&c->policy, o->config, o->data_dir))
+        return false;
+    snprintf(link_path, sizeof(link_path), "unix:%s/control.sock", o->data_dir);
+    if (link_fd < 0 && bind_own(link_path, &c->own_link_fd) == 0)
+        link_fd = c->own_link_fd;
+    if (listen_fd < 0 && bind_own(o->listen ? o->listen : "127.0.0.1:4001", &c->own_listen_fd) == 0)
+        listen_fd = c->own_listen_fd;
+    if (link_fd < 0 || listen_fd < 0)
+        return false;
+    c->link = link_server_new(c->loop, link_fd, &c->policy, &link_handler, c);
+    c->api = (struct api){c->loop, &c->policy, c->link};
+    c->http = http_api_new(&c->api, listen_fd);
+    c->debounce.on_expire = on_debounced;
+    watch_file(c);
+    return c->link && c->http;
+}
+
+static void tear_down(struct control *c)
+{
+    deadline_cancel(&c->debounce);
+    http_api_free(c->http);
+    link_server_free(c->link);
+    policy_close(&c->policy);
+    loop_free(c->loop);
+    if (c->changes.fd > 0)
+        close(c->changes.fd);
+    if (c->signals.fd > 0)
+        close(c->signals.fd);
+    if (c->own_link_fd >= 0)
+        close(c->own_link_fd);
+    if (c->own_listen_fd >= 0)
+        close(c->own_listen_fd);
+}
+
+int control_main(const struct control_options *options)
+{
+    struct control c = {.options = options, .own_link_fd = -1, .own_listen_fd = -1};
+    char ready = 'R';
+
+    log_init("control", LOG_INFO);
+    bool fine = set_up(&c);
+    if (fine) {
+        log_event(LOG_INFO, "control_serving", LOG_NUM("revision", policy_revision(&c.policy)));
+        if (options->ready_fd >= 0 && write(options->ready_fd, &ready, 1) != 1)
+            log_event(LOG_WARN, "nobody_waits_for_ready", LOG_NUM("errno", errno));
+        loop_run(c.loop);
+    }
+    if (c.loop)
+        tear_down(&c);
+    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+}

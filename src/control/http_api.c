@@ -1,0 +1,279 @@
+#include "control/http_api.h"
+
+#include "base/json_out.h"
+#include "base/mem.h"
+#include "http/server.h"
+#include "net/listener.h"
+
+#include <openssl/evp.h>
+
+enum { BODY_MAX_BYTES = 4 << 20, HEAD_MAX_BYTES = 32 * 1024, HEADERS_MAX = 128 };
+
+struct http_api {
+    struct api *api;
+    struct http_server *server;
+    struct listener listener;
+    struct list calls;
+};
+
+/* One request. It outlives its stream where the client went away while the API was at work. */
+struct call {
+    struct list link;
+    struct http_api *owner;
+    struct stream *stream; /* NULL once released */
+    struct arena arena;
+    struct http_head *head;
+    struct buf body, out;
+    size_t out_at;
+    bool asked, too_large;
+};
+
+static void call_free(struct call *c)
+{
+    list_remove(&c->link);
+    buf_deinit(&c->body);
+    buf_deinit(&c->out);
+    arena_deinit(&c->arena);
+    mem_free(c);
+}
+
+static void call_over(struct call *c)
+{
+    if (c->stream)
+        stream_release(TAKE(c->stream));
+    call_free(c);
+}
+
+static void send_rest(struct call *c)
+{
+    while (c->out_at < c->out.n) {
+        struct iovec iov = {c->out.p + c->out_at, c->out.n - c->out_at};
+        size_t taken = stream_write(c->stream, &iov, 1, STREAM_END);
+
+        if (taken == 0)
+            return;
+        c->out_at += taken;
+    }
+    call_over(c);
+}
+
+static void on_answer(void *ctx, unsigned status, str content_type, str body)
+{
+    struct call *c = ctx;
+    struct http_header header = {
+        .name = STR("content-type"), .value = content_type, .id = HTTP_HEADER_CONTENT_TYPE};
+    struct http_head head = {.status = status,
+                             .version = 11,
+                             .content_length = (int64_t)body.n,
+                             .headers = &header,
+                             .n_headers = 1};
+
+    c->asked = false;
+    if (!c->stream) {
+        call_free(c);
+        return;
+    }
+    buf_put_str(&c->out, body);
+    stream_send_head(c->stream, &head, body.n ? STREAM_MORE : STREAM_END);
+    send_rest(c);
+}
+
+static void answer_error(struct call *c, unsigned status, const char *code, const char *message)
+{
+    struct buf body;
+
+    buf_init(&body, 0);
+    buf_printf(&body,
+               "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\",\"param\":null,"
+               "\"code\":\"%s\"}}",
+               message, code);
+    on_answer(c, status, STR("application/json"), buf_str(&body));
+    buf_deinit(&body);
+}
+
+/* --- who asks
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+static const struct catalog_key *key_of(struct call *c)
+{
+    str value = http_head_value(c->head, HTTP_HEADER_AUTHORIZATION);
+    size_t space = str_find(value, ' ', 0);
+    str text = str_trim(str_from(value, space));
+    uint8_t hash[CATALOG_KEY_HASH_BYTES];
+    unsigned n = sizeof(hash);
+
+    if (text.n == 0 || (!str_ieq(str_upto(value, space), STR("Bearer")) &&
+                        !str_ieq(str_upto(value, space), STR("Api-Key"))))
+        return NULL;
+    if (EVP_Digest(text.p, text.n, hash, &n, EVP_sha256(), NULL) != 1)
+        return NULL;
+    const struct catalog_key *key = catalog_find_key(c->owner->api->policy->catalog, hash);
+    return key && (key->expires_wall_ns == 0 || key->expires_wall_ns > clock_wall_ns()) ? key
+                                                                                        : NULL;
+}
+
+static bool from_loopback(struct call *c)
+{
+    char peer[NET_ADDRESS_TEXT];
+    struct net_address address;
+
+    http_server_peer_text(c->stream, peer);
+    return net_address_from_ip(str_of(peer), 0, &address) == 0 && net_address_is_loopback(&address);
+}
+
+static void ask(struct call *c)
+{
+    size_t question = str_find(c->head->target, '?', 0);
+    str path = str_upto(c->head->target, question);
+    const struct catalog_key *key = key_of(c);
+    bool open_to_all =
+        str_starts(path, STR("/health/")) || (str_eq(path, STR("/metrics")) && from_loopback(c));
+
+    if (!key && !open_to_all) {
+        answer_error(c, 401, "invalid_api_key",
+                     "no API key that the control plane knows: send Authorization: Bearer");
+        return;
+    }
+    struct api_request request = {
+        .method = c->head->method_text,
+        .path = path,
+        .query = str_from(c->head->target, question + 1),
+        .body = buf_str(&c->body),
+        .actor = key ? key->id : STR("nobody"),
+        .scopes = (key ? key->scopes : 0) | (open_to_all ? (uint32_t)SCOPE_METRICS : 0),
+    };
+    c->asked = true;
+    api_handle(c->owner->api, &request, on_answer, c);
+}
+
+/* --- the stream
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_body(void *ctx, struct stream *s, str slice)
+{
+    struct call *c = ctx;
+
+    stream_consume(s, slice.n);
+    if (c->body.n + slice.n > BODY_MAX_BYTES)
+        c->too_large = true;
+    else
+        buf_put_str(&c->body, slice);
+}
+
+static void on_end(void *ctx, struct stream *s, const struct http_head *trailers)
+{
+    struct call *c = ctx;
+
+    (void)s;
+    (void)trailers;
+    if (c->too_large)
+        answer_error(c, 413, "request_too_large", "a management request has at most 4 MiB");
+    else
+        ask(c);
+}
+
+static void on_writable(void *ctx, struct stream *s)
+{
+    struct call *c = ctx;
+
+    (void)s;
+    if (c->out.n)
+        send_rest(c);
+}
+
+static void on_reset(void *ctx, struct stream *s, enum stream_reset why, bool unprocessed)
+{
+    struct call *c = ctx;
+
+    (void)s;
+    (void)why;
+    (void)unprocessed;
+    stream_release(TAKE(c->stream));
+    if (!c->asked)
+        call_free(c);
+}
+
+static const struct stream_events events = {
+    .on_body = on_body, .on_end = on_end, .on_writable = on_writable, .on_reset = on_reset};
+
+static void on_request(void *ctx, struct stream *s, const struct http_head *head,
+                       enum stream_end end)
+{
+    struct http_api *h = ctx;
+    struct call *c = mem_zalloc(sizeof(*c));
+
+    c->owner = h;
+    c->stream = s;
+    s->events = &events;
+    s->ctx = c;
+    arena_init(&c->arena, NULL, 0);
+    c->head = http_head_copy(&c->arena, head);
+    buf_init(&c->body, BODY_MAX_BYTES);
+    buf_init(&c->out, 0);
+    list_init(&c->link);
+    list_append(&h->calls, &c->link);
+    if (end == STREAM_END)
+        ask(c);
+    else
+        http_server_continue(s);
+}
+
+static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *ret_body)
+{
+    (void)ctx;
+    (void)status;
+    buf_put_str(ret_body, STR("{\"error\":{\"message\":\""));
+    json_escape(ret_body, detail);
+    buf_put_str(
+        ret_body,
+        STR("\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"invalid_http\"}}"));
+}
+
+static const struct http_server_handler handler = {.on_request = on_request,
+                                                   .on_bad_request = on_bad_request};
+
+static void on_accept(struct listener *l, int fd)
+{
+    struct http_api *h = l->ctx;
+
+    http_server_accept(h->server, fd, NULL);
+}
+
+struct http_api *http_api_new(struct api *api, int fd)
+{
+    struct http_server_limits limits = {.head_bytes = HEAD_MAX_BYTES,
+                                        .headers = HEADERS_MAX,
+                                        .head_ms = 30000,
+                                        .body_idle_ms = 30000,
+                                        .keep_alive_ms = 75000,
+                                        .write_idle_ms = 60000};
+    struct http_api *h = mem_zalloc(sizeof(*h));
+
+    h->api = api;
+    list_init(&h->calls);
+    h->server = http_server_new(api->loop, &limits, &handler, h);
+    if (listener_start(&h->listener, api->loop, fd, on_accept, h) == 0)
+        return h;
+    http_server_free(h->server);
+    mem_free(h);
+    return NULL;
+}
+
+void http_api_free(struct http_api *h)
+{
+    if (!h)
+        return;
+    listener_stop(&h->listener);
+    list_for_each_safe (node, &h->calls) {
+        struct call *c = list_entry(node, struct call, link);
+
+        if (!c->asked)
+            call_over(c);
+        else if (c->stream)
+            stream_release(TAKE(c->stream));
+    }
+    http_server_free(h->server);
+    mem_free(h);
+}
