@@ -1,17 +1,14 @@
 #include "base/json_scan.h"
 
+#include "base/json_token.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/siphash.h"
 #include "base/utf8.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 /*
- * A walk over tokens with a stack of one bit per open container. What can be long, a string, is resumed where it was left; a number or a
- * literal that is cut is read again from its first byte.
+ * A walk over tokens with a stack of one bit per open container. What can be long, a string, is
+ * resumed where it was left; a number or a literal that is cut is read again from its first byte.
  */
 
 enum state {
@@ -77,81 +74,7 @@ static bool fail(struct json_scan *s, size_t at, str why)
     return fail_as(s, JSON_SCAN_INVALID, at, why);
 }
 
-/* --- strings ----------------------------------------------------------------------------------------------------------- */
-
-/* The first byte at or after `at` that is a quote, a backslash, a control or not ASCII. */
-static size_t skip_plain(str text, size_t at)
-{
-#if defined(__SSE2__)
-    for (; at + 16 <= text.n; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(text.p + at));
-        __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-        __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-        __m128i below = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* signed: controls and everything from 0x80 */
-        int hits = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), below));
-
-        if (hits)
-            return at + (size_t)__builtin_ctz((unsigned)hits);
-    }
-#endif
-    while (at < text.n && text.p[at] != '"' && text.p[at] != '\\' && (signed char)text.p[at] >= 0x20)
-        at++;
-    return at;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = str_lower_char(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four digits at `at`; -1 if they are not hexadecimal. */
-static int32_t take_u16(str text, size_t at)
-{
-    int32_t value = 0;
-
-    for (size_t i = 0; i < 4; i++) {
-        int digit = hex_digit(text.p[at + i]);
-
-        if (digit < 0)
-            return -1;
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
-static bool is_high_surrogate(int32_t unit)
-{
-    return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-static bool is_low_surrogate(int32_t unit)
-{
-    return unit >= 0xdc00 && unit <= 0xdfff;
-}
-
-/* An escape at `at`: its length, 0 if it is cut off, -1 if it is none. */
-static int escape_length(str text, size_t at)
-{
-    if (at + 1 >= text.n)
-        return 0;
-    if (text.p[at + 1] != 'u')
-        return strchr("\"\\/bfnrt", text.p[at + 1]) && text.p[at + 1] ? 2 : -1;
-    if (at + 6 > text.n)
-        return 0;
-    int32_t unit = take_u16(text, at + 2);
-    if (unit < 0 || is_low_surrogate(unit))
-        return -1;
-    if (!is_high_surrogate(unit))
-        return 6;
-    if (at + 12 > text.n)
-        return 0;
-    if (text.p[at + 6] != '\\' || text.p[at + 7] != 'u')
-        return -1;
-    return is_low_surrogate(take_u16(text, at + 8)) ? 12 : -1;
-}
+/* --- strings */
 
 enum step { STEP_FAILED, STEP_DONE, STEP_CUT };
 
@@ -159,7 +82,7 @@ enum step { STEP_FAILED, STEP_DONE, STEP_CUT };
 static enum step walk_string(struct json_scan *s, str text)
 {
     for (;;) {
-        s->at = skip_plain(text, s->at);
+        s->at = json_skip_plain(text, s->at);
         if (s->at == text.n)
             return STEP_CUT;
         unsigned char c = (unsigned char)text.p[s->at];
@@ -172,9 +95,10 @@ static enum step walk_string(struct json_scan *s, str text)
             fail(s, s->at, STR("a control character in a string"));
             return STEP_FAILED;
         }
-        int n = c == '\\' ? escape_length(text, s->at) : utf8_length(str_from(text, s->at));
+        int n = c == '\\' ? json_escape_length(text, s->at) : utf8_length(str_from(text, s->at));
         if (n < 0) {
-            fail(s, s->at, c == '\\' ? STR("an escape that is none") : STR("a byte that is not UTF-8"));
+            fail(s, s->at,
+                 c == '\\' ? STR("an escape that is none") : STR("a byte that is not UTF-8"));
             return STEP_FAILED;
         }
         if (n == 0)
@@ -194,49 +118,15 @@ static enum step begin_string(struct json_scan *s, str text)
     return walk_string(s, text);
 }
 
-/* --- numbers and literals ------------------------------------------------------------------------------------------------ */
-
-static size_t digits(str text, size_t at)
-{
-    while (at < text.n && text.p[at] >= '0' && text.p[at] <= '9')
-        at++;
-    return at;
-}
-
-/* The end of the number at `at`, or 0 if it is none; `text` holds all of it. */
-static size_t number_end(str text, size_t at)
-{
-    size_t from = text.p[at] == '-' ? at + 1 : at, to = digits(text, from);
-
-    if (to == from || (text.p[from] == '0' && to > from + 1))
-        return 0;
-    if (to < text.n && text.p[to] == '.') {
-        from = to + 1;
-        to = digits(text, from);
-        if (to == from)
-            return 0;
-    }
-    if (to < text.n && (text.p[to] == 'e' || text.p[to] == 'E')) {
-        from = to + 1;
-        if (from < text.n && (text.p[from] == '+' || text.p[from] == '-'))
-            from++;
-        to = digits(text, from);
-        if (to == from)
-            return 0;
-    }
-    return to;
-}
-
-static bool is_number_char(char c)
-{
-    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
-}
+/* --- numbers and literals
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static enum step take_number(struct json_scan *s, str text, enum json_scan_input input)
 {
     size_t end = s->at;
 
-    while (end < text.n && is_number_char(text.p[end]))
+    while (end < text.n && json_is_number_char(text.p[end]))
         end++;
     if (end - s->at > NUMBER_BYTES_MAX) {
         fail(s, s->at, STR("a number of more than 4096 bytes"));
@@ -244,7 +134,7 @@ static enum step take_number(struct json_scan *s, str text, enum json_scan_input
     }
     if (end == text.n && input == JSON_SCAN_MORE_COMES)
         return STEP_CUT;
-    if (number_end(str_upto(text, end), s->at) != end) {
+    if (json_number_end(str_upto(text, end), s->at) != end) {
         fail(s, s->at, STR("a number that is none"));
         return STEP_FAILED;
     }
@@ -266,7 +156,9 @@ static enum step take_literal(struct json_scan *s, str text, str literal)
     return STEP_DONE;
 }
 
-/* --- members -------------------------------------------------------------------------------------------------------------- */
+/* --- members
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t name_hash(const struct json_member *m, str text)
 {
@@ -296,7 +188,8 @@ static void grow_names(struct json_scan *s)
     s->n_names = n;
 }
 
-/* Two names with one 64-bit keyed hash are taken for equal: one in 2^44 for a thousand members, and nobody can aim at it. */
+/* Two names with one 64-bit keyed hash are taken for equal: one in 2^44 for a thousand members, and
+ * nobody can aim at it. */
 static bool remember_name(struct json_scan *s, uint64_t hash)
 {
     if (s->n_members * NAME_SLOTS_PER_MEMBER >= s->n_names)
@@ -312,7 +205,8 @@ static bool remember_name(struct json_scan *s, uint64_t hash)
 static bool begin_member(struct json_scan *s, str text)
 {
     if (s->n_members == s->max_members)
-        return fail_as(s, JSON_SCAN_TOO_MANY, s->string_at, STR("more members than limits.json_members allows"));
+        return fail_as(s, JSON_SCAN_TOO_MANY, s->string_at,
+                       STR("more members than limits.json_members allows"));
     if (s->n_members == s->room) {
         s->room = s->room ? s->room * 2 : 16;
         s->members = mem_realloc(s->members, s->room * sizeof(*s->members));
@@ -346,7 +240,9 @@ static void end_value(struct json_scan *s)
     s->state = STATE_COMMA_OR_CLOSE;
 }
 
-/* --- containers ------------------------------------------------------------------------------------------------------------ */
+/* --- containers
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool in_object(const struct json_scan *s)
 {
@@ -386,11 +282,15 @@ static bool close_container(struct json_scan *s, char bracket)
     return true;
 }
 
-/* --- the walk ---------------------------------------------------------------------------------------------------------------- */
+/* --- the walk
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static enum step take_scalar(struct json_scan *s, str text, enum json_scan_input input, char c)
 {
-    static const str words[] = {[JSON_TRUE] = STR_INIT("true"), [JSON_FALSE] = STR_INIT("false"), [JSON_NULL] = STR_INIT("null")};
+    static const str words[] = {[JSON_TRUE] = STR_INIT("true"),
+                                [JSON_FALSE] = STR_INIT("false"),
+                                [JSON_NULL] = STR_INIT("null")};
     enum json_kind kind = c == 't' ? JSON_TRUE : c == 'f' ? JSON_FALSE : JSON_NULL;
 
     if (c == '-' || (c >= '0' && c <= '9')) {
@@ -522,7 +422,9 @@ enum json_scan_result json_scan_feed(struct json_scan *s, str so_far, enum json_
     return s->result;
 }
 
-/* --- results -------------------------------------------------------------------------------------------------------------------- */
+/* --- results
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 str json_scan_error_text(const struct json_scan *s)
 {
@@ -589,37 +491,4 @@ str json_name_text(const struct json_member *m, str text, struct arena *arena)
 bool json_value_u64(const struct json_member *m, str text, uint64_t *ret_value)
 {
     return m->kind == JSON_NUMBER && str_parse_u64(json_value_raw(m, text), ret_value);
-}
-
-static size_t put_escape(str text, size_t at, char *to, size_t *n)
-{
-    static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-    uint32_t point;
-
-    if (text.p[at + 1] != 'u') {
-        to[(*n)++] = values[strchr(names, text.p[at + 1]) - names];
-        return 2;
-    }
-    point = (uint32_t)take_u16(text, at + 2);
-    if (!is_high_surrogate((int32_t)point)) {
-        *n += utf8_put(point, to + *n);
-        return 6;
-    }
-    point = 0x10000 + ((point - 0xd800) << 10) + ((uint32_t)take_u16(text, at + 8) - 0xdc00);
-    *n += utf8_put(point, to + *n);
-    return 12;
-}
-
-str json_unescape(str between_quotes, struct arena *arena)
-{
-    char *to = arena_alloc(arena, between_quotes.n + 1); /* an escape is never shorter than what it stands for */
-    size_t n = 0;
-
-    for (size_t at = 0; at < between_quotes.n;) {
-        if (between_quotes.p[at] == '\\')
-            at += put_escape(between_quotes, at, to, &n);
-        else
-            to[n++] = between_quotes.p[at++];
-    }
-    return str_make(to, n);
 }

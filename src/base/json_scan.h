@@ -1,17 +1,26 @@
 #pragma once
 
 /*
- * Reads one JSON object as it arrives, validates all of it (RFC 8259), and remembers where its top-level members are. Nothing is copied or
- * built: members are offsets into the text, which the caller keeps in one growing buffer that may move between calls. A text that is fed
- * in pieces gives the same result as one that is fed whole.
+ * Reads one JSON object as it arrives, validates all of it (RFC 8259), and remembers where its
+ * top-level members are. Nothing is copied or built: members are offsets into the text, which the
+ * caller keeps in one growing buffer that may move between calls. A text that is fed in pieces
+ * gives the same result as one that is fed whole.
  *
- * Member names are compared as what they mean, escapes undone; two members of one name are an error of their own, because two readers of
- * the text could pick different ones.
+ * Member names are compared as what they mean, escapes undone; two members of one name are an error
+ * of their own, because two readers of the text could pick different ones.
  */
 
 #include "base/arena.h"
 
-enum json_kind { JSON_STRING, JSON_NUMBER, JSON_OBJECT, JSON_ARRAY, JSON_TRUE, JSON_FALSE, JSON_NULL };
+enum json_kind {
+    JSON_STRING,
+    JSON_NUMBER,
+    JSON_OBJECT,
+    JSON_ARRAY,
+    JSON_TRUE,
+    JSON_FALSE,
+    JSON_NULL
+};
 
 struct json_member {
     uint32_t name_at, name_n;   /* between the quotes, escapes as they came */
@@ -39,7 +48,8 @@ struct json_scan;
 struct json_scan *json_scan_new(size_t max_members, size_t max_depth);
 void json_scan_free(struct json_scan *s);
 
-/* `so_far` is the text from its beginning; what earlier calls have seen must not have changed. After an error every call gives it again. */
+/* `so_far` is the text from its beginning; what earlier calls have seen must not have changed.
+ * After an error every call gives it again. */
 enum json_scan_result json_scan_feed(struct json_scan *s, str so_far, enum json_scan_input input);
 
 /* After an error: what is wrong, and at which byte. */
@@ -65,6 +75,3 @@ str json_name_text(const struct json_member *m, str text, struct arena *arena);
 
 /* A non-negative whole number that fits; false otherwise. */
 bool json_value_u64(const struct json_member *m, str text, uint64_t *ret_value);
-
-/* Undoes the escapes of what stands between quotes; the text must be valid. */
-str json_unescape(str between_quotes, struct arena *arena);

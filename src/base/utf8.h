@@ -4,7 +4,8 @@
 
 #include "base/str.h"
 
-/* Length of the well-formed sequence at the beginning of s (not empty), -1 if it is none, 0 if s ends in the middle of one. */
+/* Length of the well-formed sequence at the beginning of s (not empty), -1 if it is none, 0 if s
+ * ends in the middle of one. */
 int utf8_length(str s);
 
 /* Writes a code point that is no surrogate: 1 to 4 bytes. */

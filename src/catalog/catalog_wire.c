@@ -26,13 +26,19 @@ enum {
 #define SETTINGS_U64(X) X(body_bytes) X(buffered_bytes)
 #define SETTINGS_U32(X)                                                                            \
     X(head_bytes)                                                                                  \
-    X(headers) X(json_members) X(json_depth) X(splice_bytes) X(trace_header_bytes) X(connections)  \
-        X(customer_id_bytes) X(idle_upstreams) X(allowed_fails)
+    X(headers)                                                                                     \
+    X(json_members)                                                                                \
+    X(json_depth)                                                                                  \
+    X(splice_bytes)                                                                                \
+    X(trace_header_bytes) X(connections) X(customer_id_bytes) X(idle_upstreams) X(allowed_fails)
 #define SETTINGS_I64(X)                                                                            \
     X(head_ms)                                                                                     \
-    X(body_idle_ms) X(keep_alive_ms) X(write_idle_ms) X(drain_ms) X(upstream_idle_ms)              \
-        X(cooldown_ms) X(health_interval_ms) X(health_timeout_ms) X(latency_window_ms)             \
-            X(policy_lease_ms)
+    X(body_idle_ms)                                                                                \
+    X(keep_alive_ms)                                                                               \
+    X(write_idle_ms)                                                                               \
+    X(drain_ms)                                                                                    \
+    X(upstream_idle_ms) X(cooldown_ms) X(health_interval_ms) X(health_timeout_ms)                  \
+        X(latency_window_ms) X(policy_lease_ms)
 
 static void put_regions(struct buf *to, const uint16_t *regions, size_t n)
 {
@@ -90,8 +96,12 @@ static void put_group(struct buf *to, const struct catalog_group *g)
 
 #define ENDPOINT_STRINGS(X)                                                                        \
     X(id)                                                                                          \
-    X(state_reason) X(host) X(unix_path) X(ca_pem) X(client_cert_pem) X(client_key_pem)            \
-        X(api_base) X(base_path) X(upstream_model) X(api_version) X(credential) X(region_name)
+    X(state_reason)                                                                                \
+    X(host)                                                                                        \
+    X(unix_path)                                                                                   \
+    X(ca_pem)                                                                                      \
+    X(client_cert_pem) X(client_key_pem) X(api_base) X(base_path) X(upstream_model) X(api_version) \
+        X(credential) X(region_name)
 
 static void put_endpoint(struct buf *to, const struct catalog_endpoint *e)
 {

@@ -1,7 +1,7 @@
 #include "catalog/disk.h"
 
-#include "base/mem.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/random.h"
 
 #include <errno.h>
@@ -15,7 +15,9 @@
 enum { NONCE_BYTES = 12, TAG_BYTES = 16, DIGEST_BYTES = 32, PATH_BYTES = 4096 };
 static const str catalog_magic = STR_INIT("AMBITSC1"), customers_magic = STR_INIT("AMBITCU1");
 
-/* --- files ----------------------------------------------------------------------------------------------------------- */
+/* --- files
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static int write_all(int fd, str bytes)
 {
@@ -71,7 +73,8 @@ static int read_file(const char *path, struct buf *to)
     if (fstat(fd, &st) < 0)
         r = -errno;
     while (r == 0 && to->n < (size_t)st.st_size) {
-        ssize_t n = read(fd, buf_reserve(to, (size_t)st.st_size - to->n), (size_t)st.st_size - to->n);
+        ssize_t n =
+            read(fd, buf_reserve(to, (size_t)st.st_size - to->n), (size_t)st.st_size - to->n);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -115,18 +118,23 @@ int disk_key_load(const char *path, uint8_t ret_key[DISK_KEY_BYTES])
     return r;
 }
 
-/* --- catalog ---------------------------------------------------------------------------------------------------------- */
+/* --- catalog
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
-static bool seal(const uint8_t *key, const char *nonce, str head, str plain, char *ret_cipher, char *ret_tag)
+static bool seal(const uint8_t *key, const char *nonce, str head, str plain, char *ret_cipher,
+                 char *ret_tag)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int n;
-    bool fine = ctx && plain.n <= INT32_MAX &&
-                EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, (const uint8_t *)nonce) == 1 &&
-                EVP_EncryptUpdate(ctx, NULL, &n, (const uint8_t *)head.p, (int)head.n) == 1 &&
-                EVP_EncryptUpdate(ctx, (uint8_t *)ret_cipher, &n, (const uint8_t *)plain.p, (int)plain.n) == 1 &&
-                EVP_EncryptFinal_ex(ctx, (uint8_t *)ret_cipher + n, &n) == 1 &&
-                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, ret_tag) == 1;
+    bool fine =
+        ctx && plain.n <= INT32_MAX &&
+        EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, (const uint8_t *)nonce) == 1 &&
+        EVP_EncryptUpdate(ctx, NULL, &n, (const uint8_t *)head.p, (int)head.n) == 1 &&
+        EVP_EncryptUpdate(ctx, (uint8_t *)ret_cipher, &n, (const uint8_t *)plain.p, (int)plain.n) ==
+            1 &&
+        EVP_EncryptFinal_ex(ctx, (uint8_t *)ret_cipher + n, &n) == 1 &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, ret_tag) == 1;
 
     EVP_CIPHER_CTX_free(ctx);
     return fine;
@@ -136,19 +144,22 @@ static bool unseal(const uint8_t *key, str nonce, str head, str cipher, str tag,
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int n;
-    bool fine = ctx && cipher.n <= INT32_MAX &&
-                EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, (const uint8_t *)nonce.p) == 1 &&
-                EVP_DecryptUpdate(ctx, NULL, &n, (const uint8_t *)head.p, (int)head.n) == 1 &&
-                EVP_DecryptUpdate(ctx, (uint8_t *)ret_plain, &n, (const uint8_t *)cipher.p, (int)cipher.n) == 1 &&
-                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, (void *)tag.p) == 1 &&
-                EVP_DecryptFinal_ex(ctx, (uint8_t *)ret_plain + n, &n) == 1;
+    bool fine =
+        ctx && cipher.n <= INT32_MAX &&
+        EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, (const uint8_t *)nonce.p) == 1 &&
+        EVP_DecryptUpdate(ctx, NULL, &n, (const uint8_t *)head.p, (int)head.n) == 1 &&
+        EVP_DecryptUpdate(ctx, (uint8_t *)ret_plain, &n, (const uint8_t *)cipher.p,
+                          (int)cipher.n) == 1 &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, (void *)tag.p) == 1 &&
+        EVP_DecryptFinal_ex(ctx, (uint8_t *)ret_plain + n, &n) == 1;
 
     EVP_CIPHER_CTX_free(ctx);
     return fine;
 }
 
 /* magic, revision, nonce, tag, ciphertext; magic and revision are authenticated with it. */
-int disk_save_catalog(const char *dir, const uint8_t key[DISK_KEY_BYTES], uint64_t revision, str catalog_bytes)
+int disk_save_catalog(const char *dir, const uint8_t key[DISK_KEY_BYTES], uint64_t revision,
+                      str catalog_bytes)
 {
     struct buf file;
     char tag[TAG_BYTES];
@@ -159,7 +170,8 @@ int disk_save_catalog(const char *dir, const uint8_t key[DISK_KEY_BYTES], uint64
     size_t head_n = file.n, cipher_at = head_n + NONCE_BYTES + TAG_BYTES;
     buf_reserve(&file, NONCE_BYTES + TAG_BYTES + catalog_bytes.n);
     random_bytes(file.p + head_n, NONCE_BYTES);
-    bool fine = seal(key, file.p + head_n, str_make(file.p, head_n), catalog_bytes, file.p + cipher_at, tag);
+    bool fine = seal(key, file.p + head_n, str_make(file.p, head_n), catalog_bytes,
+                     file.p + cipher_at, tag);
     memcpy(file.p + head_n + NONCE_BYTES, tag, TAG_BYTES);
     file.n = cipher_at + catalog_bytes.n;
     int r = fine ? replace_file(dir, "catalog.snapshot", buf_str(&file)) : -EIO;
@@ -167,7 +179,8 @@ int disk_save_catalog(const char *dir, const uint8_t key[DISK_KEY_BYTES], uint64
     return r;
 }
 
-static int load_catalog(const char *path, const uint8_t *key, uint64_t *ret_revision, struct buf *ret_catalog)
+static int load_catalog(const char *path, const uint8_t *key, uint64_t *ret_revision,
+                        struct buf *ret_catalog)
 {
     struct buf file;
 
@@ -178,11 +191,13 @@ static int load_catalog(const char *path, const uint8_t *key, uint64_t *ret_revi
         str magic = wire_take_bytes(&reader, catalog_magic.n);
         uint64_t revision = wire_take_u64(&reader);
         str head = str_upto(buf_str(&file), catalog_magic.n + 8);
-        str nonce = wire_take_bytes(&reader, NONCE_BYTES), tag = wire_take_bytes(&reader, TAG_BYTES);
+        str nonce = wire_take_bytes(&reader, NONCE_BYTES),
+            tag = wire_take_bytes(&reader, TAG_BYTES);
 
         r = -EBADMSG;
         if (!reader.failed && str_eq(magic, catalog_magic) &&
-            unseal(key, nonce, head, reader.rest, tag, buf_reserve(ret_catalog, reader.rest.n + 1))) {
+            unseal(key, nonce, head, reader.rest, tag,
+                   buf_reserve(ret_catalog, reader.rest.n + 1))) {
             ret_catalog->n = reader.rest.n;
             *ret_revision = revision;
             r = 0;
@@ -192,7 +207,9 @@ static int load_catalog(const char *path, const uint8_t *key, uint64_t *ret_revi
     return r;
 }
 
-/* --- customers --------------------------------------------------------------------------------------------------------- */
+/* --- customers
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void digest_of(str bytes, uint8_t ret_digest[DIGEST_BYTES])
 {
@@ -233,7 +250,8 @@ static int load_customers(const char *path, uint64_t *ret_revision, struct custo
         digest_of(str_make(file.p, content_n), digest);
         r = -EBADMSG;
         *ret_revision = wire_take_u64(&reader);
-        if (!reader.failed && str_eq(magic, customers_magic) && memcmp(digest, file.p + content_n, DIGEST_BYTES) == 0 &&
+        if (!reader.failed && str_eq(magic, customers_magic) &&
+            memcmp(digest, file.p + content_n, DIGEST_BYTES) == 0 &&
             customers_decode(&reader, into) && reader.rest.n == 0)
             r = 0;
     }
@@ -241,8 +259,8 @@ static int load_customers(const char *path, uint64_t *ret_revision, struct custo
     return r;
 }
 
-int disk_load(const char *dir, const uint8_t key[DISK_KEY_BYTES], uint64_t *ret_revision, struct buf *ret_catalog,
-              struct customers *into)
+int disk_load(const char *dir, const uint8_t key[DISK_KEY_BYTES], uint64_t *ret_revision,
+              struct buf *ret_catalog, struct customers *into)
 {
     char path[PATH_BYTES];
     uint64_t revision = 0, customers_revision = 0;

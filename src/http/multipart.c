@@ -5,8 +5,9 @@
 #include <stdio.h>
 
 /*
- * Two things alternate: a delimiter line with the part's head after it, and the part's content up to the next delimiter. `at` is where the one
- * at hand begins; what is cut off is looked at again when more has come, from where a delimiter could still begin.
+ * Two things alternate: a delimiter line with the part's head after it, and the part's content up
+ * to the next delimiter. `at` is where the one at hand begins; what is cut off is looked at again
+ * when more has come, from where a delimiter could still begin.
  */
 
 enum { BOUNDARY_MAX = 70 };
@@ -17,8 +18,8 @@ struct multipart {
     char delimiter[BOUNDARY_MAX + 5]; /* CRLF, two dashes, boundary */
     size_t delimiter_n;
     enum where where;
-    size_t at;         /* begin of the head or content at hand */
-    size_t searched;   /* no delimiter begins before this */
+    size_t at;       /* begin of the head or content at hand */
+    size_t searched; /* no delimiter begins before this */
     enum wanted wanted;
     struct multipart_field fields[3];
     size_t n_parts;
@@ -59,7 +60,8 @@ bool multipart_new(str content_type, struct multipart **ret_form)
     if (!str_ieq(essence, STR("multipart/form-data")) || !is_boundary(boundary))
         return false;
     struct multipart *m = mem_zalloc(sizeof(*m));
-    m->delimiter_n = (size_t)snprintf(m->delimiter, sizeof(m->delimiter), "\r\n--%.*s", STR_ARG(boundary));
+    m->delimiter_n =
+        (size_t)snprintf(m->delimiter, sizeof(m->delimiter), "\r\n--%.*s", STR_ARG(boundary));
     *ret_form = m;
     return true;
 }
@@ -98,7 +100,8 @@ static enum wanted wanted_of(str head)
     return WANTED_NONE;
 }
 
-/* After a delimiter: two dashes end the form, a line end begins a head. Returns false if more bytes are needed or it is malformed. */
+/* After a delimiter: two dashes end the form, a line end begins a head. Returns false if more bytes
+ * are needed or it is malformed. */
 static bool after_delimiter(struct multipart *m, str body, size_t end)
 {
     str rest = str_from(body, end);
@@ -120,7 +123,8 @@ static bool after_delimiter(struct multipart *m, str body, size_t end)
 
 static bool take_preamble(struct multipart *m, str body)
 {
-    str first = str_make(m->delimiter + 2, m->delimiter_n - 2); /* the first one may stand at the very beginning */
+    str first = str_make(m->delimiter + 2,
+                         m->delimiter_n - 2); /* the first one may stand at the very beginning */
 
     if (body.n < first.n)
         return false;
@@ -135,12 +139,15 @@ static bool take_head(struct multipart *m, str body)
     size_t end = str_search(rest, STR("\r\n\r\n"));
 
     if (end == rest.n)
-        return rest.n > MULTIPART_HEAD_MAX ? fail(m, STR("a part's head has more than 8192 bytes")) : false;
+        return rest.n > MULTIPART_HEAD_MAX ? fail(m, STR("a part's head has more than 8192 bytes"))
+                                           : false;
     if (end > MULTIPART_HEAD_MAX)
         return fail(m, STR("a part's head has more than 8192 bytes"));
     m->wanted = wanted_of(str_upto(rest, end));
     m->at += end + 4;
-    m->searched = m->at >= 2 ? m->at - 2 : 0; /* an empty content: the head's own line end begins the delimiter */
+    m->searched = m->at >= 2
+                      ? m->at - 2
+                      : 0; /* an empty content: the head's own line end begins the delimiter */
     m->where = IN_CONTENT;
     if (m->wanted && m->fields[m->wanted].found)
         return fail(m, STR("a field that routing needs comes twice"));

@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * Finds fields of a multipart/form-data body (RFC 7578, RFC 2046 section 5.1) in a contiguous buffer that grows as it arrives. Only what routing
- * needs is read: the values of the fields `model` and `user`, as offsets into the body. Files pass by.
+ * Finds fields of a multipart/form-data body (RFC 7578, RFC 2046 section 5.1) in a contiguous
+ * buffer that grows as it arrives. Only what routing needs is read: the values of the fields
+ * `model` and `user`, as offsets into the body. Files pass by.
  */
 
 #include "base/str.h"
@@ -19,7 +20,8 @@ struct multipart_field {
 
 struct multipart;
 
-/* `content_type` is the header's value. False unless it is multipart/form-data with a usable boundary. */
+/* `content_type` is the header's value. False unless it is multipart/form-data with a usable
+ * boundary. */
 bool multipart_new(str content_type, struct multipart **ret_form);
 void multipart_free(struct multipart *m);
 

@@ -5,11 +5,12 @@
 
 struct sse {
     enum sse_wish wish;
-    struct buf line;     /* the beginning of a line whose end has not come; only lines that may matter are kept */
-    bool skipping;       /* the rest of a line that is too long, or of no interest */
-    bool line_is_empty;  /* nothing of the current line has come */
-    bool after_cr;       /* an LF right after it belongs to it */
-    bool blank;          /* the last line was empty */
+    struct buf line; /* the beginning of a line whose end has not come; only lines that may matter
+                        are kept */
+    bool skipping;   /* the rest of a line that is too long, or of no interest */
+    bool line_is_empty; /* nothing of the current line has come */
+    bool after_cr;      /* an LF right after it belongs to it */
+    bool blank;         /* the last line was empty */
     bool done_told;
     bool has_usage;
     uint64_t prompt, completion;

@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * Watches server-sent events as they pass (WHATWG HTML, section 9.2.6): where the last usage stood, and where `data: [DONE]` begins. It changes
- * nothing and holds nothing back but what it has to know: lines are read from bytes, cut anywhere, ended by CR, LF or CRLF. A data line
- * longer than SSE_LINE_MAX is passed unwatched.
+ * Watches server-sent events as they pass (WHATWG HTML, section 9.2.6): where the last usage stood,
+ * and where `data: [DONE]` begins. It changes nothing and holds nothing back but what it has to
+ * know: lines are read from bytes, cut anywhere, ended by CR, LF or CRLF. A data line longer than
+ * SSE_LINE_MAX is passed unwatched.
  */
 
 #include "base/buf.h"
@@ -26,8 +27,9 @@ struct sse;
 struct sse *sse_new(enum sse_wish wish);
 void sse_free(struct sse *s);
 
-/* Looks at a slice of the stream. Returns how many of its bytes were looked at: all of them with SSE_MARK_NONE; with SSE_MARK_DONE those
- * before the line that says [DONE], which is recognised only where the whole line is in one slice (as every server sends it). */
+/* Looks at a slice of the stream. Returns how many of its bytes were looked at: all of them with
+ * SSE_MARK_NONE; with SSE_MARK_DONE those before the line that says [DONE], which is recognised
+ * only where the whole line is in one slice (as every server sends it). */
 size_t sse_feed(struct sse *s, str slice, struct sse_event_mark *ret_mark);
 
 /* The tokens of the last chunk that had a usage; untouched if none had. */

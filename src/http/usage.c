@@ -14,7 +14,8 @@ static struct json_scan *scan_whole(str json)
     return NULL;
 }
 
-static bool read_count(const struct json_scan *scan, str text, str name, str other, uint64_t *ret_count)
+static bool read_count(const struct json_scan *scan, str text, str name, str other,
+                       uint64_t *ret_count)
 {
     const struct json_member *m = json_scan_find(scan, text, name);
 
@@ -49,7 +50,8 @@ enum usage_result usage_read(str json, uint64_t *ret_prompt, uint64_t *ret_compl
         return USAGE_INVALID;
     const struct json_member *usage = json_scan_find(scan, json, STR("usage"));
     const struct json_member *response = usage ? NULL : json_scan_find(scan, json, STR("response"));
-    if (usage && usage->kind == JSON_OBJECT && read_usage(json_value_raw(usage, json), ret_prompt, ret_completion))
+    if (usage && usage->kind == JSON_OBJECT &&
+        read_usage(json_value_raw(usage, json), ret_prompt, ret_completion))
         result = USAGE_FOUND;
     else if (response && response->kind == JSON_OBJECT)
         result = usage_read(json_value_raw(response, json), ret_prompt, ret_completion);

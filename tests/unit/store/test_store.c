@@ -279,11 +279,20 @@ struct ids {
     int n;
 };
 
+static void append_text(struct ids *ids, str text)
+{
+    size_t used = strlen(ids->text);
+
+    CHECK(used + text.n < sizeof(ids->text));
+    memcpy(ids->text + used, text.p, text.n);
+    ids->text[used + text.n] = '\0';
+}
+
 static int collect_id(void *ctx, const struct store_customer *customer)
 {
     struct ids *ids = ctx;
 
-    strncat(ids->text, customer->id.p, customer->id.n);
+    append_text(ids, customer->id);
     ids->n++;
     return 0;
 }
@@ -406,7 +415,7 @@ static int collect_action(void *ctx, const struct store_audit *event)
 {
     struct ids *ids = ctx;
 
-    strncat(ids->text, event->action.p, event->action.n);
+    append_text(ids, event->action);
     ids->n = (int)event->id;
     return 0;
 }

@@ -1,0 +1,83 @@
+#pragma once
+
+/* What the three files of the link share: link_server.c (connections and what comes in),
+ * link_publish.c (what goes out), link_wait.c (who waits for confirmations and replies). Nobody
+ * else includes this. */
+
+#include "base/mem.h"
+#include "control/link_server.h"
+#include "net/listener.h"
+#include "net/transport.h"
+
+enum {
+    WAIT_MS = 1000,
+    BEAT_MS = 1000,
+    READ_BYTES = 64 * 1024,
+    EDGE_NAME_MAX = 128,
+    PART_RECORDS = 16384,
+    OUT_MAX_BYTES = 1 << 30, /* an edge that takes nothing is dropped rather than buffered for */
+    REPLIES_MAX = 64,
+};
+
+struct edge_peer {
+    struct list link;
+    struct link_server *server;
+    struct transport transport;
+    struct buf in, out;
+    size_t out_at;
+    uint64_t id;
+    char name[EDGE_NAME_MAX];
+    uint32_t pid;
+    uint16_t workers;
+    uint64_t confirmed;
+    bool greeted;
+    struct loop_task close_later;
+};
+
+struct waiter {
+    struct list link;
+    struct link_server *server;
+    struct deadline deadline;
+    uint64_t revision;
+    link_in_force_fn on_in_force;
+    void *ctx;
+};
+
+struct query {
+    struct list link;
+    struct link_server *server;
+    struct deadline deadline;
+    uint32_t id;
+    size_t expected, n;
+    struct link_reply replies[REPLIES_MAX];
+    struct arena arena;
+    link_replies_fn on_replies;
+    void *ctx;
+};
+
+struct link_server {
+    struct loop *loop;
+    struct policy *policy;
+    struct link_server_handler handler;
+    void *ctx;
+    struct listener listener;
+    struct list peers, waiters, queries;
+    struct deadline beat;
+    uint64_t next_peer;
+    uint32_t next_query;
+};
+
+void link_drop(struct edge_peer *e);
+void link_flush(struct edge_peer *e);
+
+/* Closes a frame that began at `at` and sends what can be sent. */
+void link_send_frame(struct edge_peer *e, size_t at);
+void link_send_catalog(struct edge_peer *e);
+void link_send_all_customers(struct edge_peer *e);
+void link_send_in_force(struct edge_peer *e);
+void link_send_heartbeat(struct edge_peer *e);
+
+/* Confirmations have come, or an edge has gone. */
+void link_check_waiters(struct link_server *s);
+bool link_take_reply(struct edge_peer *e, struct wire_reader *r);
+void link_end_waiting(struct link_server *s);
