@@ -371,7 +371,10 @@ int main(int argc, char **argv)
 {
     if (argc < 2)
         return EXIT_FAILURE;
-    fake_child = argv[1];
+    /* It is reached through a link elsewhere, so a relative path would not do. */
+    fake_child = realpath(argv[1], NULL);
+    if (!fake_child)
+        return EXIT_FAILURE;
     setvbuf(stdout, NULL, _IOLBF, 0);
     RUN_WITH_HARNESS(starts_control_and_edge);
     RUN_WITH_HARNESS(children_inherit_their_sockets_and_nothing_else);
