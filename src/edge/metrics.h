@@ -64,17 +64,33 @@ enum metric {
     X(PINNED, "pinned")                                                                            \
     X(PREFERRED, "preferred")                                                                      \
     X(CARBON_AWARE, "carbon_aware")                                                                \
-    X(DEGRADED, "degraded") X(REFUSED, "refused") X(OK, "ok") X(CLIENT_ERROR, "client_error")      \
-        X(SERVER_ERROR, "server_error") X(CANCELLED, "cancelled") X(BROKEN, "broken")              \
-            X(CONNECT_FAILED, "connect_failed") X(TIMEOUT, "timeout") X(TLS_FAILED, "tls_failed")  \
-                X(PROTOCOL_ERROR, "protocol_error") X(RESET, "reset") X(SATURATED, "saturated")    \
-                    X(PROMPT, "prompt") X(COMPLETION, "completion") X(IDLE, "idle")                \
-                        X(BUSY, "busy") X(CONNECTING, "connecting") X(DIALLED, "dialled")          \
-                            X(REUSED, "reused") X(FAILED, "failed") X(STALE, "stale")              \
-                                X(ORGANIZATION, "organization")                                    \
-                                    X(ENVIRONMENT_GROUP, "environment_group")                      \
-                                        X(CUSTOMER, "customer") X(KEY, "key")                      \
-                                            X(REQUEST, "request")
+    X(DEGRADED, "degraded")                                                                        \
+    X(REFUSED, "refused")                                                                          \
+    X(OK, "ok")                                                                                    \
+    X(CLIENT_ERROR, "client_error")                                                                \
+    X(SERVER_ERROR, "server_error")                                                                \
+    X(CANCELLED, "cancelled")                                                                      \
+    X(BROKEN, "broken")                                                                            \
+    X(CONNECT_FAILED, "connect_failed")                                                            \
+    X(TIMEOUT, "timeout")                                                                          \
+    X(TLS_FAILED, "tls_failed")                                                                    \
+    X(PROTOCOL_ERROR, "protocol_error")                                                            \
+    X(RESET, "reset")                                                                              \
+    X(SATURATED, "saturated")                                                                      \
+    X(PROMPT, "prompt")                                                                            \
+    X(COMPLETION, "completion")                                                                    \
+    X(IDLE, "idle")                                                                                \
+    X(BUSY, "busy")                                                                                \
+    X(CONNECTING, "connecting")                                                                    \
+    X(DIALLED, "dialled")                                                                          \
+    X(REUSED, "reused")                                                                            \
+    X(FAILED, "failed")                                                                            \
+    X(STALE, "stale")                                                                              \
+    X(ORGANIZATION, "organization")                                                                \
+    X(ENVIRONMENT_GROUP, "environment_group")                                                      \
+    X(CUSTOMER, "customer")                                                                        \
+    X(KEY, "key")                                                                                  \
+    X(REQUEST, "request")
 
 enum metric_word {
 #define X(id, text) WORD_##id,

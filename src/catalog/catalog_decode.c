@@ -1,195 +1,7 @@
-#include "catalog/catalog.h"
-
 #include "base/random.h"
+#include "catalog/catalog_wire.h"
 
 #include <openssl/evp.h>
-
-/*
- * The catalog on the wire and on disk. Layout, in order: magic, version, header, regions, rules,
- * groups, endpoints, keys, settings, certificates, aliases. Rules travel as text and are compiled
- * by whoever decodes. Decoding trusts nothing: every index is checked against the count it points
- * into, every enum against its last value, and all strings are copied.
- */
-
-static const str magic = STR_INIT("AMBITCAT");
-enum {
-    VERSION = 1,
-    MIN_RULE_BYTES = 4,
-    MIN_GROUP_BYTES = 57,
-    MIN_ENDPOINT_BYTES = 120,
-    MIN_KEY_BYTES = 77
-};
-
-/* --- settings: one list for both directions
- * ------------------------------------------------------------------------- */
-
-#define SETTINGS_U64(X) X(body_bytes) X(buffered_bytes)
-#define SETTINGS_U32(X)                                                                            \
-    X(head_bytes)                                                                                  \
-    X(headers)                                                                                     \
-    X(json_members)                                                                                \
-    X(json_depth)                                                                                  \
-    X(splice_bytes)                                                                                \
-    X(trace_header_bytes) X(connections) X(customer_id_bytes) X(idle_upstreams) X(allowed_fails)
-#define SETTINGS_I64(X)                                                                            \
-    X(head_ms)                                                                                     \
-    X(body_idle_ms)                                                                                \
-    X(keep_alive_ms)                                                                               \
-    X(write_idle_ms)                                                                               \
-    X(drain_ms)                                                                                    \
-    X(upstream_idle_ms) X(cooldown_ms) X(health_interval_ms) X(health_timeout_ms)                  \
-        X(latency_window_ms) X(policy_lease_ms)
-
-static void put_regions(struct buf *to, const uint16_t *regions, size_t n)
-{
-    wire_put_u32(to, (uint32_t)n);
-    for (size_t i = 0; i < n; i++)
-        wire_put_u16(to, regions[i]);
-}
-
-static void put_settings(struct buf *to, const struct catalog_settings *s)
-{
-#define X(field) wire_put_u64(to, s->field);
-    SETTINGS_U64(X)
-#undef X
-#define X(field) wire_put_u32(to, s->field);
-    SETTINGS_U32(X)
-#undef X
-#define X(field) wire_put_i64(to, s->field);
-    SETTINGS_I64(X)
-#undef X
-    wire_put_u8(to, s->default_carbon_aware);
-    wire_put_str(to, s->health_path);
-    put_regions(to, s->preferred, s->n_preferred);
-    put_regions(to, s->named, s->n_named);
-}
-
-/* --- encoding
- * ------------------------------------------------------------------------------------------------------
- */
-
-static void put_timers(struct buf *to, const struct catalog_timers *t)
-{
-    wire_put_i64(to, t->connect_ms);
-    wire_put_i64(to, t->first_byte_ms);
-    wire_put_i64(to, t->idle_ms);
-    wire_put_i64(to, t->total_ms);
-}
-
-static void put_indexes(struct buf *to, const uint32_t *indexes, size_t n)
-{
-    wire_put_u32(to, (uint32_t)n);
-    for (size_t i = 0; i < n; i++)
-        wire_put_u32(to, indexes[i]);
-}
-
-static void put_group(struct buf *to, const struct catalog_group *g)
-{
-    wire_put_str(to, g->name);
-    put_indexes(to, g->endpoints, g->n_endpoints);
-    put_indexes(to, g->fallbacks, g->n_fallbacks);
-    put_timers(to, &g->timers);
-    wire_put_u32(to, g->max_retries);
-    wire_put_u8(to, g->wildcard);
-    wire_put_i64(to, g->created_s);
-}
-
-#define ENDPOINT_STRINGS(X)                                                                        \
-    X(id)                                                                                          \
-    X(state_reason)                                                                                \
-    X(host)                                                                                        \
-    X(unix_path)                                                                                   \
-    X(ca_pem)                                                                                      \
-    X(client_cert_pem) X(client_key_pem) X(api_base) X(base_path) X(upstream_model) X(api_version) \
-        X(credential) X(region_name)
-
-static void put_endpoint(struct buf *to, const struct catalog_endpoint *e)
-{
-#define X(field) wire_put_str(to, e->field);
-    ENDPOINT_STRINGS(X)
-#undef X
-    wire_put_u32(to, e->group);
-    wire_put_u8(to, (uint8_t)e->provider);
-    wire_put_u8(to, (uint8_t)e->state);
-    wire_put_u8(to, (uint8_t)e->evidence);
-    wire_put_u64(to, e->origin_revision);
-    wire_put_u8(to, e->tls);
-    wire_put_u16(to, e->port);
-    wire_put_u8(to, e->wildcard);
-    for (int i = 0; i < REGION_SET_WORDS; i++)
-        wire_put_u64(to, e->place.words[i]);
-    wire_put_u16(to, e->region);
-    wire_put_u32(to, e->weight);
-    wire_put_u32(to, e->order);
-    wire_put_u32(to, e->rpm);
-    wire_put_u64(to, e->tpm);
-    wire_put_u32(to, e->max_parallel);
-    wire_put_i64(to, e->timeout_ms);
-    wire_put_i64(to, e->stream_timeout_ms);
-    wire_put_u32(to, (uint32_t)e->n_extra_headers);
-    for (size_t i = 0; i < e->n_extra_headers; i++) {
-        wire_put_str(to, e->extra_headers[i].name);
-        wire_put_str(to, e->extra_headers[i].value);
-    }
-}
-
-static void put_key(struct buf *to, const struct catalog_key *k)
-{
-    buf_put(to, k->hash, sizeof(k->hash));
-    wire_put_str(to, k->id);
-    wire_put_str(to, k->name);
-    wire_put_u32(to, k->scopes);
-    wire_put_u32(to, k->rule);
-    wire_put_u8(to, k->bound);
-    wire_put_str(to, k->customer_id);
-    wire_put_u64(to, k->customer.lo);
-    wire_put_u64(to, k->customer.hi);
-    wire_put_i64(to, k->expires_wall_ns);
-}
-
-static void put_content(const struct catalog *c, struct buf *to)
-{
-    wire_put_u64(to, c->customer_key.k0);
-    wire_put_u64(to, c->customer_key.k1);
-    region_catalogue_encode(c->regions, to);
-    wire_put_u32(to, c->organization_rule);
-    wire_put_u32(to, c->default_customer_rule);
-    wire_put_u16(to, c->gateway_region);
-    wire_put_u32(to, (uint32_t)c->n_rules);
-    for (size_t i = 0; i < c->n_rules; i++)
-        wire_put_str(to, c->rules[i].text);
-    wire_put_u32(to, (uint32_t)c->n_groups);
-    wire_put_u32(to, (uint32_t)c->n_endpoints);
-    for (size_t i = 0; i < c->n_groups; i++)
-        put_group(to, &c->groups[i]);
-    for (size_t i = 0; i < c->n_endpoints; i++)
-        put_endpoint(to, &c->endpoints[i]);
-    wire_put_u32(to, (uint32_t)c->n_keys);
-    for (size_t i = 0; i < c->n_keys; i++)
-        put_key(to, &c->keys[i]);
-    put_settings(to, &c->settings);
-    wire_put_u32(to, (uint32_t)c->n_certificates);
-    for (size_t i = 0; i < c->n_certificates; i++) {
-        wire_put_str(to, c->certificates[i].chain_pem);
-        wire_put_str(to, c->certificates[i].key_pem);
-    }
-    wire_put_str(to, c->client_ca_pem);
-    wire_put_u32(to, (uint32_t)c->n_aliases);
-    for (size_t i = 0; i < c->n_aliases; i++) {
-        wire_put_str(to, c->aliases[i].name);
-        wire_put_u32(to, c->aliases[i].group);
-    }
-}
-
-void catalog_encode(const struct catalog *c, struct buf *to)
-{
-    buf_put_str(to, magic);
-    wire_put_u16(to, VERSION);
-    wire_put_u64(to, c->revision);
-    wire_put_i64(to, c->issued_wall_ns);
-    wire_put_str(to, c->installation);
-    put_content(c, to);
-}
 
 /* --- decoding
  * ------------------------------------------------------------------------------------------------------
@@ -488,13 +300,14 @@ static bool take_content(struct decoder *d)
 struct catalog *catalog_decode(str bytes)
 {
     struct decoder d = {.r = {.rest = bytes}, .c = catalog_new()};
-    str found = wire_take_bytes(&d.r, magic.n);
+    str found = wire_take_bytes(&d.r, CATALOG_MAGIC.n);
     uint16_t version = wire_take_u16(&d.r);
 
     d.c->revision = wire_take_u64(&d.r);
     d.c->issued_wall_ns = wire_take_i64(&d.r);
     d.c->installation = take_str(&d);
-    if (d.r.failed || !str_eq(found, magic) || version != VERSION || !take_content(&d)) {
+    if (d.r.failed || !str_eq(found, CATALOG_MAGIC) || version != CATALOG_VERSION ||
+        !take_content(&d)) {
         catalog_free(d.c);
         return NULL;
     }
