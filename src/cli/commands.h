@@ -15,7 +15,13 @@ enum { CLI_OK = EXIT_SUCCESS, CLI_FAILED = EXIT_FAILURE, CLI_USAGE = 2 };
     X(serve, "start a whole server: supervisor, control and edge")                                 \
     X(control, "run the control plane alone")                                                      \
     X(edge, "run an edge alone")                                                                   \
-    X(check, "check a configuration, and assertions about where requests may go")
+    X(check, "check a configuration, and assertions about where requests may go")                  \
+    X(reload, "have the running server read its configuration again")                              \
+    X(explain, "show which regions and endpoints a request could use, and why not the others")     \
+    X(report, "print reports for an officer, such as `report residency`")                          \
+    X(customer, "create, change, list and delete customers")                                       \
+    X(key, "create, list and revoke API keys")                                                     \
+    X(region, "list regions")
 
 #define X(name, help) int cli_##name(int argc, char **argv);
 CLI_COMMAND_TABLE(X)

@@ -97,6 +97,16 @@ void expectations_free(struct expectations *e)
     mem_free(e);
 }
 
+const struct catalog *expectations_catalog(const struct expectations *e)
+{
+    return e->catalog;
+}
+
+const struct customers *expectations_customers(const struct expectations *e)
+{
+    return e->customers;
+}
+
 /* --- judging a permit */
 
 static bool breaks(struct judge *j, str who, const char *what, const struct region_set *set)

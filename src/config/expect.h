@@ -26,6 +26,10 @@ struct expectations;
 struct expectations *expectations_new(const struct config *config, struct diagnostics *diagnostics);
 void expectations_free(struct expectations *e);
 
+/* What the sentences are checked against: the file's catalog and its customers. */
+const struct catalog *expectations_catalog(const struct expectations *e);
+const struct customers *expectations_customers(const struct expectations *e);
+
 enum expectation { EXPECTATION_HOLDS, EXPECTATION_FAILS, EXPECTATION_MALFORMED };
 
 /* *ret_why, in `arena`, says which regions or endpoints break it, or what is wrong with the

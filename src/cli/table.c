@@ -1,0 +1,102 @@
+#include "cli/table.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+void table_init(struct table *t, const char *const *head, size_t n_columns)
+{
+    assert(n_columns > 0 && n_columns <= TABLE_COLUMNS_MAX);
+    *t = (struct table){.n_columns = n_columns};
+    arena_init(&t->arena, NULL, 0);
+    for (size_t i = 0; i < n_columns; i++)
+        table_put(t, str_of(head[i]));
+}
+
+void table_deinit(struct table *t)
+{
+    mem_free(t->cells);
+    arena_deinit(&t->arena);
+}
+
+void table_put(struct table *t, str text)
+{
+    if (t->n_cells == t->capacity) {
+        t->capacity = t->capacity ? 2 * t->capacity : 64;
+        t->cells = mem_realloc(t->cells, t->capacity * sizeof(*t->cells));
+    }
+    str copy = arena_copy(&t->arena, text);
+    /* What others named must not steer a terminal. */
+    for (size_t i = 0; i < copy.n; i++)
+        if ((unsigned char)copy.p[i] < 0x20 || copy.p[i] == 0x7f)
+            ((char *)copy.p)[i] = '?';
+    t->cells[t->n_cells++] = copy;
+}
+
+static void put_plain(struct buf *to, const json_t *value)
+{
+    const json_t *item;
+    size_t i;
+
+    if (json_is_string(value)) {
+        buf_put(to, json_string_value(value), json_string_length(value));
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, i, item)
+        {
+            if (i)
+                buf_put_char(to, ',');
+            put_plain(to, item);
+        }
+    } else if (json_is_boolean(value)) {
+        buf_put_str(to, json_is_true(value) ? STR("yes") : STR("no"));
+    } else if (value && !json_is_null(value)) {
+        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+        buf_put_str(to, str_of(text));
+        free(text);
+    }
+}
+
+void table_put_json(struct table *t, const json_t *value)
+{
+    struct buf text;
+
+    buf_init(&text, 0);
+    put_plain(&text, value);
+    table_put(t, text.n ? buf_str(&text) : STR("-"));
+    buf_deinit(&text);
+}
+
+/* Columns on a screen: the bytes that begin a character. */
+static size_t width_of(str text)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        width += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+    return width;
+}
+
+void table_print(const struct table *t)
+{
+    size_t widths[TABLE_COLUMNS_MAX] = {0};
+
+    if (t->n_cells <= t->n_columns) {
+        printf("none\n");
+        return;
+    }
+    for (size_t i = 0; i < t->n_cells; i++) {
+        size_t width = width_of(t->cells[i]);
+
+        if (width > widths[i % t->n_columns])
+            widths[i % t->n_columns] = width;
+    }
+    for (size_t i = 0; i < t->n_cells; i++) {
+        bool last = i % t->n_columns == t->n_columns - 1;
+        int fill = last ? 0 : (int)(widths[i % t->n_columns] - width_of(t->cells[i])) + 2;
+
+        printf("%.*s%*s%s", STR_ARG(t->cells[i]), fill, "", last ? "\n" : "");
+    }
+}
