@@ -71,6 +71,36 @@ str arena_copy(struct arena *a, str s)
     return str_make(copy, s.n);
 }
 
+str arena_join(struct arena *a, const str *pieces, size_t n)
+{
+    size_t total = 0;
+    char *text, *at;
+
+    for (size_t i = 0; i < n; i++)
+        total += pieces[i].n;
+    text = at = arena_alloc(a, total + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (pieces[i].n)
+            memcpy(at, pieces[i].p, pieces[i].n);
+        at += pieces[i].n;
+    }
+    *at = '\0';
+    return str_make(text, total);
+}
+
+str arena_u64(struct arena *a, uint64_t value)
+{
+    enum { DIGITS_MAX = 20 };
+    char *text = arena_alloc(a, DIGITS_MAX + 1), *at = text + DIGITS_MAX;
+
+    *at = '\0';
+    do {
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    return str_make(at, (size_t)(text + DIGITS_MAX - at));
+}
+
 str arena_printf(struct arena *a, const char *format, ...)
 {
     va_list args, again;

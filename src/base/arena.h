@@ -27,4 +27,13 @@ void *arena_zalloc(struct arena *a, size_t size);
 /* A NUL-terminated copy; the slice excludes the NUL. */
 str arena_copy(struct arena *a, str s);
 
+/* The pieces one after the other: for texts made for every request, where printf's parsing shows.
+ */
+str arena_join(struct arena *a, const str *pieces, size_t n);
+#define ARENA_JOIN(a, ...)                                                                         \
+    arena_join(a, (const str[]){__VA_ARGS__}, sizeof((const str[]){__VA_ARGS__}) / sizeof(str))
+
+/* Decimal digits. */
+str arena_u64(struct arena *a, uint64_t value);
+
 str arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));

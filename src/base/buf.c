@@ -18,7 +18,7 @@ void buf_deinit(struct buf *b)
     *b = (struct buf){.limit = b->limit};
 }
 
-char *buf_reserve(struct buf *b, size_t size)
+char *buf_grow(struct buf *b, size_t size)
 {
     size_t need = b->n + size;
 
@@ -35,22 +35,6 @@ char *buf_reserve(struct buf *b, size_t size)
         b->capacity = capacity;
     }
     return b->p + b->n;
-}
-
-void buf_put(struct buf *b, const void *p, size_t n)
-{
-    if (n == 0)
-        return;
-    char *to = buf_reserve(b, n);
-    if (!to)
-        return;
-    memcpy(to, p, n);
-    b->n += n;
-}
-
-void buf_put_char(struct buf *b, char c)
-{
-    buf_put(b, &c, 1);
 }
 
 void buf_put_u64(struct buf *b, uint64_t value)

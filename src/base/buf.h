@@ -23,12 +23,39 @@ static inline void buf_clear(struct buf *b)
     b->overflow = false;
 }
 
+/* The slow half of buf_reserve: more memory, or NULL on overflow. */
+char *buf_grow(struct buf *b, size_t size);
+
 /* Room for at least `size` more bytes at b->p + b->n, or NULL on overflow. The caller adds to b->n
  * what it wrote. */
-char *buf_reserve(struct buf *b, size_t size);
+static inline char *buf_reserve(struct buf *b, size_t size)
+{
+    size_t most = b->limit && b->limit < b->capacity ? b->limit : b->capacity;
 
-void buf_put(struct buf *b, const void *p, size_t n);
-void buf_put_char(struct buf *b, char c);
+    return !b->overflow && b->n <= most && size <= most - b->n && b->p ? b->p + b->n
+                                                                       : buf_grow(b, size);
+}
+
+static inline void buf_put(struct buf *b, const void *p, size_t n)
+{
+    char *to = n ? buf_reserve(b, n) : NULL;
+
+    if (!to)
+        return;
+    memcpy(to, p, n);
+    b->n += n;
+}
+
+static inline void buf_put_char(struct buf *b, char c)
+{
+    char *to = buf_reserve(b, 1);
+
+    if (!to)
+        return;
+    *to = c;
+    b->n++;
+}
+
 void buf_put_u64(struct buf *b, uint64_t value);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

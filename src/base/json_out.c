@@ -3,6 +3,9 @@
 #include "base/utf8.h"
 
 #include <assert.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 void json_out_init(struct json_out *j, struct buf *to)
 {
@@ -54,16 +57,6 @@ void json_close_array(struct json_out *j)
     json_close(j, ']');
 }
 
-void json_key(struct json_out *j, const char *name)
-{
-    before_value(j);
-    buf_put_char(j->to, '"');
-    buf_put_str(j->to, str_of(name));
-    buf_put(j->to, "\":", 2);
-    /* The value that follows is the second half of this member: no comma before it. */
-    j->has_member &= ~(1u << j->depth);
-}
-
 static void escape_ascii(struct buf *to, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -86,36 +79,99 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-void json_escape(struct buf *to, str value)
+/* Eight bytes at once. Borrows between bytes make it a "perhaps not" for some that are plain, never
+ * the other way round. */
+static bool all_plain(const char *p)
 {
-    const unsigned char *p = (const unsigned char *)value.p;
+    const uint64_t ones = 0x0101010101010101u, high = 0x80 * ones;
+    uint64_t bytes, quotes, backslashes;
+
+    memcpy(&bytes, p, sizeof(bytes));
+    quotes = bytes ^ ones * '"';
+    backslashes = bytes ^ ones * '\\';
+    /* From the left: has its highest bit, is below 0x20, is 0x7f, is zero, is zero. */
+    return ((bytes | (bytes - ones * 0x20) | (bytes + ones) | (quotes - ones) |
+             (backslashes - ones)) &
+            high) == 0;
+}
+
+/* How many bytes from the start need no second thought: printable ASCII without quotes and
+ * backslashes. */
+static size_t plain_bytes(str s)
+{
     size_t i = 0;
 
-    while (i < value.n) {
-        size_t run = i;
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    const __m128i below = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f);
 
-        while (run < value.n && is_plain(p[run]))
-            run++;
-        buf_put(to, p + i, run - i);
-        i = run;
-        if (i == value.n)
-            break;
-        if (p[i] < 0x80) {
-            escape_ascii(to, p[i++]);
-            continue;
-        }
-        int length = utf8_length(str_from(value, i));
-        if (length > 0)
-            buf_put(to, p + i, (size_t)length);
-        else
-            buf_put(to, "\xef\xbf\xbd", 3);
-        i += length > 0 ? (size_t)length : 1;
+    for (; i + 16 <= s.n; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(s.p + i));
+        /* Signed: bytes from 0x80 on are less than any of the limits. */
+        __m128i fine = _mm_and_si128(_mm_cmpgt_epi8(bytes, below), _mm_cmplt_epi8(bytes, del));
+        __m128i special =
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+        unsigned plain = (unsigned)_mm_movemask_epi8(_mm_andnot_si128(special, fine));
+
+        if (plain != 0xffff)
+            return i + (size_t)__builtin_ctz(~plain);
+    }
+#endif
+    for (; i + 8 <= s.n && all_plain(s.p + i); i += 8)
+        ;
+    while (i < s.n && is_plain((unsigned char)s.p[i]))
+        i++;
+    return i;
+}
+
+bool json_is_plain(str value)
+{
+    return plain_bytes(value) == value.n;
+}
+
+/* From a byte that is not plain: writes it, or the character that it begins, and returns how many
+ * bytes it took. */
+static size_t escape_one(struct buf *to, str rest)
+{
+    int length;
+
+    if ((unsigned char)rest.p[0] < 0x80) {
+        escape_ascii(to, (unsigned char)rest.p[0]);
+        return 1;
+    }
+    length = utf8_length(rest);
+    if (length > 0)
+        buf_put(to, rest.p, (size_t)length);
+    else
+        buf_put(to, "\xef\xbf\xbd", 3);
+    return length > 0 ? (size_t)length : 1;
+}
+
+void json_escape(struct buf *to, str value)
+{
+    while (value.n) {
+        size_t n = plain_bytes(value);
+
+        buf_put(to, value.p, n);
+        value = str_from(value, n);
+        if (value.n)
+            value = str_from(value, escape_one(to, value));
     }
 }
 
 void json_put_str(struct json_out *j, str value)
 {
+    char *at;
+
     before_value(j);
+    if (json_is_plain(value) && (at = buf_reserve(j->to, value.n + 2))) {
+        at[0] = '"';
+        if (value.n)
+            memcpy(at + 1, value.p, value.n);
+        at[value.n + 1] = '"';
+        j->to->n += value.n + 2;
+        return;
+    }
     buf_put_char(j->to, '"');
     json_escape(j->to, value);
     buf_put_char(j->to, '"');
@@ -149,34 +205,4 @@ void json_put_raw(struct json_out *j, str json)
 {
     before_value(j);
     buf_put_str(j->to, json);
-}
-
-void json_member_str(struct json_out *j, const char *name, str value)
-{
-    json_key(j, name);
-    json_put_str(j, value);
-}
-
-void json_member_u64(struct json_out *j, const char *name, uint64_t value)
-{
-    json_key(j, name);
-    json_put_u64(j, value);
-}
-
-void json_member_i64(struct json_out *j, const char *name, int64_t value)
-{
-    json_key(j, name);
-    json_put_i64(j, value);
-}
-
-void json_member_bool(struct json_out *j, const char *name, bool value)
-{
-    json_key(j, name);
-    json_put_bool(j, value);
-}
-
-void json_member_null(struct json_out *j, const char *name)
-{
-    json_key(j, name);
-    json_put_null(j);
 }

@@ -20,8 +20,27 @@ void json_close_object(struct json_out *j);
 void json_open_array(struct json_out *j);
 void json_close_array(struct json_out *j);
 
-/* A member's name; its value comes next. The name must need no escaping. */
-void json_key(struct json_out *j, const char *name);
+/* A member's name; its value comes next. The name must need no escaping. Inline, so that the length
+ * of a literal is known where it is written. */
+static inline void json_key(struct json_out *j, const char *name)
+{
+    uint32_t bit = 1u << j->depth;
+    size_t n = strlen(name);
+    char *at = buf_reserve(j->to, n + 4);
+
+    if (!at)
+        return;
+    if (j->has_member & bit) {
+        *at++ = ',';
+        j->to->n++;
+    }
+    *at = '"';
+    memcpy(at + 1, name, n);
+    memcpy(at + 1 + n, "\":", 2);
+    j->to->n += n + 3;
+    /* The value that follows is the second half of this member: no comma before it. */
+    j->has_member &= ~bit;
+}
 
 /* Bytes that are not UTF-8 become U+FFFD, so that what is written is always JSON. */
 void json_put_str(struct json_out *j, str value);
@@ -32,11 +51,39 @@ void json_put_null(struct json_out *j);
 void json_put_raw(struct json_out *j, str json);
 
 /* Key and value in one call. */
-void json_member_str(struct json_out *j, const char *name, str value);
-void json_member_u64(struct json_out *j, const char *name, uint64_t value);
-void json_member_i64(struct json_out *j, const char *name, int64_t value);
-void json_member_bool(struct json_out *j, const char *name, bool value);
-void json_member_null(struct json_out *j, const char *name);
+static inline void json_member_str(struct json_out *j, const char *name, str value)
+{
+    json_key(j, name);
+    json_put_str(j, value);
+}
+
+static inline void json_member_u64(struct json_out *j, const char *name, uint64_t value)
+{
+    json_key(j, name);
+    json_put_u64(j, value);
+}
+
+static inline void json_member_i64(struct json_out *j, const char *name, int64_t value)
+{
+    json_key(j, name);
+    json_put_i64(j, value);
+}
+
+static inline void json_member_bool(struct json_out *j, const char *name, bool value)
+{
+    json_key(j, name);
+    json_put_bool(j, value);
+}
+
+static inline void json_member_null(struct json_out *j, const char *name)
+{
+    json_key(j, name);
+    json_put_null(j);
+}
+
+/* Whether a string's value needs no escaping and no second look: printable ASCII without quotes and
+ * backslashes. */
+bool json_is_plain(str value);
 
 /* The text between the quotes of a JSON string, without a writer. */
 void json_escape(struct buf *to, str value);

@@ -80,17 +80,15 @@ static str logged_path(const struct exchange *x)
 static void write_line(struct exchange *x, int64_t duration_ns)
 {
     struct buf *line = access_log_begin(x->worker->log);
-    char when[CLOCK_RFC3339_LEN];
     struct json_out j;
 
     if (!line) {
         metrics_add(x->worker->metrics, METRIC_LOG_DROPPED, WORD_NONE, WORD_NONE, WORD_NONE, 1);
         return;
     }
-    clock_format_rfc3339(loop_wall_ns(x->worker->loop), when);
     json_out_init(&j, line);
     json_open_object(&j);
-    json_member_str(&j, "time", str_make(when, sizeof(when)));
+    json_member_str(&j, "time", worker_time_text(x->worker));
     json_member_str(&j, "event", STR("request"));
     json_member_str(&j, "request_id", x->request_id);
     json_member_str(&j, "method", x->head->method_text);
@@ -120,6 +118,6 @@ void account(struct exchange *x)
     int64_t duration_ns = clock_monotonic_ns() - x->began_ns;
 
     if (is_routed(x))
-        count(x, x->trace.region.n ? metrics_label(x->trace.region) : WORD_NONE, duration_ns);
+        count(x, x->region_label, duration_ns);
     write_line(x, duration_ns);
 }

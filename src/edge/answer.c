@@ -3,33 +3,29 @@
 #include "edge/edge.h"
 #include "edge/exchange.h"
 
+/* Nobody looks at these by id: they go out as they stand. */
 static void put(struct http_header *headers, size_t *n, str name, str value)
 {
     if (value.n)
-        headers[(*n)++] =
-            (struct http_header){.name = name, .value = value, .id = http_header_id(name)};
-}
-
-/* Ambit's own time up to now: what passed since the head came in, less the body's arrival and the
- * upstream's. */
-static int64_t own_time_ns(const struct exchange *x)
-{
-    return x->own_ns + (clock_monotonic_ns() - x->answered_ns);
+        headers[(*n)++] = (struct http_header){.name = name, .value = value};
 }
 
 size_t answer_headers(struct exchange *x, struct http_header *headers)
 {
     const struct attempt *a = x->trace.region.n ? x->attempt : NULL;
+    int64_t now_ns = clock_monotonic_ns();
     size_t n = 0;
 
-    x->own_ns = own_time_ns(x);
-    x->answered_ns = clock_monotonic_ns();
+    /* Ambit's own time up to now: what passed since the head came in, less the body's arrival and
+     * the upstream's. */
+    x->own_ns += now_ns - x->answered_ns;
+    x->answered_ns = now_ns;
     put(headers, &n, STR("x-request-id"), x->request_id);
     put(headers, &n, STR("x-ambit-overhead-us"),
-        arena_printf(&x->arena, "%lld", (long long)(x->own_ns / NS_PER_US)));
+        arena_u64(&x->arena, (uint64_t)(x->own_ns / NS_PER_US)));
     put(headers, &n, STR("x-litellm-model-group"), x->group);
     put(headers, &n, STR("x-litellm-attempted-retries"),
-        arena_printf(&x->arena, "%zu", x->trace.n_attempts ? x->trace.n_attempts - 1 : 0));
+        arena_u64(&x->arena, x->trace.n_attempts ? x->trace.n_attempts - 1 : 0));
     if (!a)
         return n;
     put(headers, &n, STR("x-ambit-region"), x->trace.region);

@@ -34,30 +34,27 @@ static bool is_azure_stored(const struct exchange *x)
 
 static str derive_target(struct exchange *x, const struct catalog_endpoint *e, str model)
 {
-    str query = x->surface.query;
+    str path = x->surface.path, query = x->surface.query;
 
-    if (e->provider == PROVIDER_AZURE) {
-        if (is_azure_stored(x))
-            return arena_printf(&x->arena, "%.*s/openai%.*s?api-version=%.*s",
-                                STR_ARG(e->base_path), STR_ARG(x->surface.path),
-                                STR_ARG(e->api_version));
-        return arena_printf(&x->arena, "%.*s/openai/deployments/%.*s%.*s?api-version=%.*s",
-                            STR_ARG(e->base_path), STR_ARG(model), STR_ARG(x->surface.path),
-                            STR_ARG(e->api_version));
-    }
-    return arena_printf(&x->arena, "%.*s%.*s%s%.*s", STR_ARG(e->base_path),
-                        STR_ARG(x->surface.path), query.n ? "?" : "", STR_ARG(query));
+    if (e->provider != PROVIDER_AZURE)
+        return ARENA_JOIN(&x->arena, e->base_path, path, query.n ? STR("?") : STR(""), query);
+    if (is_azure_stored(x))
+        return ARENA_JOIN(&x->arena, e->base_path, STR("/openai"), path, STR("?api-version="),
+                          e->api_version);
+    return ARENA_JOIN(&x->arena, e->base_path, STR("/openai/deployments/"), model, path,
+                      STR("?api-version="), e->api_version);
 }
 
 static str derive_authority(struct arena *arena, const struct catalog_endpoint *e)
 {
     bool literal_v6 = str_find(e->host, ':', 0) < e->host.n;
+    str open = literal_v6 ? STR("[") : STR(""), close = literal_v6 ? STR("]") : STR("");
 
     if (e->unix_path.n)
         return STR("localhost");
     if (e->port == (e->tls ? 443 : 80))
-        return arena_printf(arena, literal_v6 ? "[%.*s]" : "%.*s", STR_ARG(e->host));
-    return arena_printf(arena, literal_v6 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(e->host), e->port);
+        return ARENA_JOIN(arena, open, e->host, close);
+    return ARENA_JOIN(arena, open, e->host, close, STR(":"), arena_u64(arena, e->port));
 }
 
 static void add_header(struct http_head *head, str name, str value, enum http_header_id id)
@@ -73,8 +70,7 @@ static void add_credential(struct exchange *x, struct http_head *head,
     if (e->provider == PROVIDER_AZURE)
         add_header(head, STR("api-key"), arena_copy(&x->arena, e->credential), HTTP_HEADER_API_KEY);
     else
-        add_header(head, STR("authorization"),
-                   arena_printf(&x->arena, "Bearer %.*s", STR_ARG(e->credential)),
+        add_header(head, STR("authorization"), ARENA_JOIN(&x->arena, STR("Bearer "), e->credential),
                    HTTP_HEADER_AUTHORIZATION);
 }
 
@@ -220,7 +216,7 @@ static void on_open(void *ctx, struct stream *s)
         return;
     }
     int64_t now_ns = clock_monotonic_ns();
-    region_latency_add(a->state->latency, (now_ns - a->began_ns) / NS_PER_US, now_ns,
+    region_latency_add(a->state->latency, (now_ns - a->dialled_ns) / NS_PER_US, now_ns,
                        worker_catalog(worker_of(a))->settings.latency_window_ms * NS_PER_MS);
     deadline_set(worker_of(a)->loop, &a->timer, a->first_byte_ms);
     send_request(a);
@@ -361,6 +357,7 @@ static void copy_policy(struct attempt *a, struct exchange *x, const struct cata
     a->endpoint_id = arena_copy(&x->arena, e->id);
     a->api_base = arena_copy(&x->arena, e->api_base);
     a->region = arena_copy(&x->arena, str_of(a->state->region));
+    a->region_label = a->state->region_label;
     a->tpm = e->tpm;
     a->allowed_fails = catalog->settings.allowed_fails;
     a->cooldown_ns = catalog->settings.cooldown_ms * NS_PER_MS;
@@ -371,7 +368,6 @@ static void copy_policy(struct attempt *a, struct exchange *x, const struct cata
     a->first_byte_ms = first_byte_ms;
     a->idle_ms = group->timers.idle_ms;
     a->tells_region = e->provider == PROVIDER_AZURE;
-    memcpy(a->declared_region, a->state->region, sizeof(a->declared_region));
 }
 
 static void record(struct attempt *a, struct exchange *x)
@@ -392,7 +388,6 @@ enum attempt_started attempt_start(struct exchange *x, const struct catalog *cat
 
     a->exchange = x;
     a->state = state;
-    a->began_ns = clock_monotonic_ns();
     a->timer.on_expire = on_timer;
     buf_init(&a->held, 0);
     copy_policy(a, x, catalog, group, e);
@@ -406,6 +401,7 @@ enum attempt_started attempt_start(struct exchange *x, const struct catalog *cat
                                               : ROUTE_OUTCOME_CONNECT_FAILED);
         return r == CONNECTOR_REFUSED ? ATTEMPT_NOT_PERMITTED : ATTEMPT_FAILED;
     }
+    a->dialled_ns = r == CONNECTOR_CONNECTING ? clock_monotonic_ns() : 0;
     if (r == CONNECTOR_READY) {
         deadline_set(x->worker->loop, &a->timer, a->first_byte_ms);
         send_request(a);

@@ -22,12 +22,12 @@ struct attempt {
 
     /* copied from the policy */
     str endpoint_id, api_base, region;
+    uint16_t region_label; /* of `region` among the metrics' labels */
     uint64_t tpm;
     uint32_t allowed_fails;
     int64_t cooldown_ns;
     int64_t first_byte_ms, idle_ms;
     bool tells_region; /* Azure: x-ms-region is evidence */
-    char declared_region[ENDPOINT_REGION_LABEL_BYTES];
 
     /* the derived request */
     struct http_head *head;
@@ -43,7 +43,7 @@ struct attempt {
     bool ended;               /* the answer is complete */
     bool broken;
     struct deadline timer; /* first byte, then idle between bytes */
-    int64_t began_ns, sent_ns, first_byte_ns;
+    int64_t dialled_ns, sent_ns, first_byte_ns;
     bool over;
 };
 

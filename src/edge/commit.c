@@ -38,12 +38,13 @@ static void check_region(struct exchange *x, struct attempt *a, const struct htt
                        a->endpoint_id, a->state->origin_revision, said);
     a->region =
         arena_copy(&x->arena, region != REGION_NONE ? region_at(c->regions, region)->code : said);
+    a->region_label = metrics_label(a->region);
     x->trace.attempts[a->record].region = a->region;
     if (pending)
         return;
     atomic_store(&a->state->contradicted, 1);
     metrics_add(x->worker->metrics, METRIC_REGION_MISMATCHES, a->state->region_label,
-                metrics_label(a->region), WORD_NONE, 1);
+                a->region_label, WORD_NONE, 1);
 }
 
 /* --- commit
@@ -82,6 +83,7 @@ static void commit(struct exchange *x, struct attempt *a, const struct http_head
         return;
     }
     x->trace.region = a->region;
+    x->region_label = a->region_label;
     x->trace.attempts[a->record].outcome = ROUTE_OUTCOME_SERVED;
     x->trace.attempts[a->record].bytes_sent = true;
     metrics_observe_ns(x->worker->metrics, METRIC_FIRST_BYTE,
@@ -101,7 +103,7 @@ void exchange_unpark(struct exchange *x)
     commit(x, a, a->answer, a->ended && held.n == 0 ? STREAM_END : STREAM_MORE);
     if (x->state != EXCHANGE_OVER && x->state != EXCHANGE_ANSWERING && held.n)
         relay_body(x, buf_str(&held));
-    buf_deinit(&held);
+    worker_buf_deinit(x->worker, &held);
     if (x->state != EXCHANGE_RELAYING && x->state != EXCHANGE_HOLDING)
         return;
     if (a->broken)

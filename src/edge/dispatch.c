@@ -169,7 +169,8 @@ static void refuse_after_attempts(struct exchange *x)
 
 static const struct catalog_key *present_key(struct exchange *x, const struct catalog *c)
 {
-    const struct catalog_key *key = catalog_find_key(c, x->key_hash);
+    const struct catalog_key *key =
+        x->key_revision == c->revision ? &c->keys[x->key_index] : catalog_find_key(c, x->key_hash);
     int64_t now = loop_wall_ns(x->worker->loop);
 
     return key && (key->expires_wall_ns == 0 || key->expires_wall_ns > now) ? key : NULL;
@@ -384,7 +385,7 @@ static bool start_at(struct exchange *x, const struct route_view *view, const st
         state->origin.id;
     x->attempts_left--;
     if (before && before != x->parked)
-        buf_deinit(&before->held);
+        worker_buf_deinit(x->worker, &before->held);
     return attempt_start(x, view->catalog, permit, group, &view->catalog->endpoints[endpoint],
                          state) == ATTEMPT_STARTED;
 }

@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-enum { SPARE_MAX = 256, BODY_FIRST_BYTES = 2048, BODY_EXACT_BYTES = 1 << 20 };
+enum { SPARE_MAX = 256, BODY_EXACT_BYTES = 1 << 20 };
 
 /* --- states
  * --------------------------------------------------------------------------------------------------------
@@ -68,14 +68,18 @@ static struct exchange *exchange_new(struct worker *w)
     return x;
 }
 
-static void free_body(struct exchange *x)
+void exchange_free_body(struct exchange *x)
 {
     if (x->body_charged)
         atomic_fetch_sub_explicit(&x->worker->edge->buffered_bytes, x->body_charged,
                                   memory_order_relaxed);
     x->body_charged = 0;
-    mem_free(x->body);
+    if (x->body_room == WORKER_BLOCK_BYTES)
+        worker_give_block(x->worker, x->body);
+    else
+        mem_free(x->body);
     x->body = NULL;
+    x->body_n = x->body_room = 0;
     json_scan_free(TAKE(x->scan));
     multipart_free(TAKE(x->form));
 }
@@ -85,7 +89,7 @@ void exchange_drop_attempt(struct attempt *a, enum route_outcome outcome)
     if (!a)
         return;
     attempt_end(a, outcome);
-    buf_deinit(&a->held);
+    worker_buf_deinit(a->exchange->worker, &a->held);
 }
 
 void exchange_finish(struct exchange *x, enum metric_word outcome)
@@ -102,7 +106,7 @@ void exchange_finish(struct exchange *x, enum metric_word outcome)
         edge_relay_cancel(TAKE(x->asked));
     account(x);
     stream_release(TAKE(x->client));
-    free_body(x);
+    exchange_free_body(x);
     buf_deinit(&x->out);
     sse_free(TAKE(x->events));
     arena_deinit(&x->arena);
@@ -183,6 +187,8 @@ static bool identify_client(struct exchange *x, const struct catalog *c, uint32_
     }
     x->key_id = arena_copy(&x->arena, key->id);
     memcpy(x->key_hash, key->hash, sizeof(x->key_hash));
+    x->key_index = (uint32_t)(key - c->keys);
+    x->key_revision = c->revision;
     x->scopes = key->scopes;
     if (key->scopes & wanted_scope)
         return true;
@@ -234,11 +240,11 @@ static bool too_large(struct exchange *x, const struct catalog *c, uint64_t byte
  * budget. */
 static bool make_room(struct exchange *x, const struct catalog *c, size_t more)
 {
-    size_t need = x->body_n + more, room = x->body_room ? x->body_room : BODY_FIRST_BYTES;
+    size_t need = x->body_n + more, room = x->body_room ? x->body_room : WORKER_BLOCK_BYTES;
 
     if (need <= x->body_room)
         return true;
-    if (x->body_room == 0 && x->head->content_length > 0 &&
+    if (x->body_room == 0 && x->head->content_length > WORKER_BLOCK_BYTES &&
         x->head->content_length <= BODY_EXACT_BYTES)
         room = (size_t)x->head->content_length;
     while (room < need)
@@ -253,7 +259,8 @@ static bool make_room(struct exchange *x, const struct catalog *c, size_t more)
         return false;
     }
     x->body_charged += extra;
-    x->body = mem_realloc(x->body, room);
+    x->body =
+        room == WORKER_BLOCK_BYTES ? worker_take_block(x->worker) : mem_realloc(x->body, room);
     x->body_room = room;
     return true;
 }

@@ -14,8 +14,8 @@
  * OVER ◀───────────────────────┘
  *
  * A client that goes away moves it to OVER from every state, which cancels the attempt at once.
- * Retrying is possible up to HOLDING's beginning: once an answer is committed, the body's memory is
- * given back.
+ * Retrying is possible up to HOLDING's beginning: once an answer is committed and the request sent,
+ * the body's memory is given back.
  */
 
 #include "base/json_scan.h"
@@ -41,7 +41,7 @@ enum exchange_state {
 /* How the answer's body passes. */
 enum exchange_relay { RELAY_RAW, RELAY_SPLICE_WHOLE, RELAY_SPLICE_TAIL, RELAY_EVENTS };
 
-enum { EXCHANGE_ARENA_BYTES = 2560, EXCHANGE_REQUEST_ID_MAX = 128 };
+enum { EXCHANGE_ARENA_BYTES = 3072, EXCHANGE_REQUEST_ID_MAX = 128 };
 
 struct exchange {
     struct list link; /* of the worker */
@@ -65,6 +65,8 @@ struct exchange {
     /* who asks */
     str key_id;
     uint8_t key_hash[CATALOG_KEY_HASH_BYTES]; /* to find the key again in a newer policy */
+    uint32_t key_index;                       /* among the keys of key_revision */
+    uint64_t key_revision;
     uint32_t scopes;
 
     /* attempts */
@@ -91,6 +93,7 @@ struct exchange {
     unsigned status;                /* sent to the client */
     enum fault fault;               /* of an answer that is Ambit's own */
     uint16_t outcome;               /* enum metric_word */
+    uint16_t region_label;          /* of the region that served; WORD_NONE so far none */
     struct edge_relay *asked;       /* a management request under way */
     enum metric_word refusing_rule; /* which rule decided a refusal */
     int64_t retry_after_s;          /* of a 503; 0 unknown */
@@ -136,6 +139,9 @@ void exchange_unpark(struct exchange *x);
 
 /* Ends an attempt (NULL: nothing) and frees what it held. */
 void exchange_drop_attempt(struct attempt *a, enum route_outcome outcome);
+
+/* Gives back what the request's body takes: once it is sent and nothing will be sent again. */
+void exchange_free_body(struct exchange *x);
 
 void exchange_refuse_key(struct exchange *x, enum fault fault);
 

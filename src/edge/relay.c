@@ -77,8 +77,8 @@ static void send_head(struct exchange *x, const struct http_head *head, int64_t 
     struct http_head answer = {
         .status = head->status, .version = 11, .content_length = content_length};
 
-    answer.headers = arena_alloc(&x->arena, (head->n_headers + ANSWER_HEADERS_MAX + 1) *
-                                                sizeof(*answer.headers));
+    /* The codec writes the head before it returns: the list lives for this call. */
+    answer.headers = worker_headers(x->worker, head->n_headers + ANSWER_HEADERS_MAX + 1);
     for (size_t i = 0; i < head->n_headers; i++)
         if (!is_withheld(head, &head->headers[i], x->relay))
             answer.headers[answer.n_headers++] = head->headers[i];
@@ -385,6 +385,8 @@ static enum exchange_relay relay_of(const struct exchange *x, const struct http_
 void relay_begin(struct exchange *x, const struct http_head *head, enum stream_end end)
 {
     x->relay = relay_of(x, head);
+    if (x->attempt->sent)
+        exchange_free_body(x);
     if (x->relay == RELAY_SPLICE_WHOLE && end == STREAM_MORE) {
         x->attempt->answer = http_head_copy(&x->arena, head);
         exchange_move(x, EXCHANGE_HOLDING);
@@ -407,6 +409,8 @@ static void hold(struct exchange *x, str slice)
     struct attempt *a = x->attempt;
 
     /* Copied: it is spliced and sent as one once it is whole. */
+    if (!a->held.p)
+        worker_buf_init(x->worker, &a->held);
     buf_put_str(&a->held, slice);
     attempt_consume(a, slice.n);
     if (a->held.n <= worker_catalog(x->worker)->settings.splice_bytes)
@@ -417,7 +421,7 @@ static void hold(struct exchange *x, str slice)
     exchange_move(x, EXCHANGE_RELAYING);
     send_head(x, a->answer, HTTP_LENGTH_NONE, STREAM_MORE);
     forward_but_tail(x, buf_str(&so_far));
-    buf_deinit(&so_far);
+    worker_buf_deinit(x->worker, &so_far);
 }
 
 void relay_body(struct exchange *x, str slice)

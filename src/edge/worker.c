@@ -29,6 +29,55 @@ struct route_candidate *worker_candidates(struct worker *w, size_t n)
     return w->candidates;
 }
 
+struct http_header *worker_headers(struct worker *w, size_t n)
+{
+    if (n > w->n_headers_room) {
+        mem_free(w->headers);
+        w->headers = mem_array(n, sizeof(*w->headers));
+        w->n_headers_room = n;
+    }
+    return w->headers;
+}
+
+/* Many requests share a millisecond. */
+str worker_time_text(struct worker *w)
+{
+    int64_t now_ms = loop_wall_ns(w->loop) / NS_PER_MS;
+
+    if (now_ms != w->time_ms) {
+        clock_format_rfc3339(now_ms * NS_PER_MS, w->time_text);
+        w->time_ms = now_ms;
+    }
+    return str_make(w->time_text, sizeof(w->time_text));
+}
+
+void *worker_take_block(struct worker *w)
+{
+    return w->n_blocks ? w->blocks[--w->n_blocks] : mem_alloc(WORKER_BLOCK_BYTES);
+}
+
+void worker_give_block(struct worker *w, void *block)
+{
+    if (w->n_blocks < WORKER_SPARE_BLOCKS_MAX)
+        w->blocks[w->n_blocks++] = block;
+    else
+        mem_free(block);
+}
+
+void worker_buf_init(struct worker *w, struct buf *b)
+{
+    *b = (struct buf){.p = worker_take_block(w), .capacity = WORKER_BLOCK_BYTES};
+}
+
+void worker_buf_deinit(struct worker *w, struct buf *b)
+{
+    if (b->capacity == WORKER_BLOCK_BYTES)
+        worker_give_block(w, b->p);
+    else
+        mem_free(b->p);
+    *b = (struct buf){0};
+}
+
 /* --- on the worker's thread
  * ----------------------------------------------------------------------------------------- */
 
@@ -228,6 +277,9 @@ void worker_deinit(struct worker *w)
     metrics_shard_free(w->metrics);
     buf_deinit(&w->scratch);
     mem_free(w->candidates);
+    mem_free(w->headers);
+    while (w->n_blocks)
+        mem_free(w->blocks[--w->n_blocks]);
 }
 
 /* --- from the main thread

@@ -19,7 +19,7 @@
 struct edge;
 struct exchange;
 
-enum { WORKER_LISTENERS_MAX = 64 };
+enum { WORKER_LISTENERS_MAX = 64, WORKER_BLOCK_BYTES = 4096, WORKER_SPARE_BLOCKS_MAX = 256 };
 
 /* Main thread to worker and back: one message each, so none is ever allocated or lost. */
 struct worker_signal {
@@ -43,6 +43,10 @@ struct worker {
     struct buf scratch;                 /* text that lives for one callback */
     struct route_candidate *candidates; /* of the choice at hand */
     size_t n_candidates_room;
+    struct http_header *headers; /* of the answer that is being written */
+    size_t n_headers_room;
+    void *blocks[WORKER_SPARE_BLOCKS_MAX]; /* heap memory of WORKER_BLOCK_BYTES each, free */
+    size_t n_blocks;
     struct list exchanges; /* in flight */
     struct list spare;     /* exchanges to be used again */
     size_t n_spare;
@@ -50,6 +54,8 @@ struct worker {
     struct listener listeners[WORKER_LISTENERS_MAX];
     size_t n_listeners;
     struct deadline gauges;
+    int64_t time_ms; /* that time_text shows */
+    char time_text[CLOCK_RFC3339_LEN];
     bool woken; /* answer with `passed` at this turn's end */
     bool draining, drained;
     struct worker_signal wake, passed, open, drain, drain_done, stop;
@@ -82,3 +88,18 @@ struct endpoint_state *const *worker_states(const struct catalog *c);
 
 /* Room for n candidates, valid until the next call. */
 struct route_candidate *worker_candidates(struct worker *w, size_t n);
+
+/* Room for n headers, valid until the next call. */
+struct http_header *worker_headers(struct worker *w, size_t n);
+
+/* Memory for what most bodies need, without the allocator: heap memory of WORKER_BLOCK_BYTES, which
+ * may be reallocated or freed like any other, or given back. */
+void *worker_take_block(struct worker *w);
+void worker_give_block(struct worker *w, void *block);
+
+/* A buffer that begins with such a block, and its end. */
+void worker_buf_init(struct worker *w, struct buf *b);
+void worker_buf_deinit(struct worker *w, struct buf *b);
+
+/* This turn's time of day, as log lines have it. */
+str worker_time_text(struct worker *w);

@@ -43,20 +43,31 @@ static unsigned row_rank(enum route_verdict verdict)
                                                 : 3;
 }
 
-static void add_region(struct trace *t, str region, enum route_verdict verdict, struct arena *arena)
+/* A region's row, by the label that stands for its text; NULL if it has none yet. */
+static struct trace_region *row_of(const struct trace *t, uint16_t label)
 {
-    for (size_t i = 0; i < t->n_regions; i++) {
-        if (!str_eq(t->regions[i].region, region))
-            continue;
-        if (row_rank(verdict) < row_rank(t->regions[i].verdict))
-            t->regions[i].verdict = verdict;
+    for (size_t i = 0; i < t->n_regions; i++)
+        if (t->regions[i].label == label)
+            return &t->regions[i];
+    return NULL;
+}
+
+static void add_region(struct trace *t, const struct endpoint_state *state,
+                       enum route_verdict verdict, struct arena *arena)
+{
+    struct trace_region *row = row_of(t, state->region_label);
+
+    if (row) {
+        if (row_rank(verdict) < row_rank(row->verdict))
+            row->verdict = verdict;
         return;
     }
     if (t->n_regions == TRACE_MAX_REGIONS) {
         t->n_regions_left_out++;
         return;
     }
-    t->regions[t->n_regions++] = (struct trace_region){arena_copy(arena, region), verdict};
+    t->regions[t->n_regions++] = (struct trace_region){arena_copy(arena, str_of(state->region)),
+                                                       state->region_label, verdict};
 }
 
 static void list_regions(struct trace *t, const struct route_view *view,
@@ -66,7 +77,7 @@ static void list_regions(struct trace *t, const struct route_view *view,
 
     t->regions = arena_alloc(arena, (room ? room : 1) * sizeof(*t->regions));
     for (size_t i = 0; i < n; i++)
-        add_region(t, str_of(region_of(view, &candidates[i])), candidates[i].verdict, arena);
+        add_region(t, view->states[candidates[i].endpoint], candidates[i].verdict, arena);
 }
 
 /* A region that would have come before the chosen one, had it not been saturated or degraded. */
@@ -199,20 +210,45 @@ static void put_attempts(struct json_out *j, const struct trace *t)
     json_close_array(j);
 }
 
+#define ROW_OPEN  "{\"region\":\""
+#define ROW_CLOSE "\",\"eligible\":true}"
+
+/* The row of most traces, put together at once. */
+static void put_eligible(struct json_out *j, str region)
+{
+    char row[sizeof(ROW_OPEN) + ENDPOINT_REGION_LABEL_BYTES + sizeof(ROW_CLOSE)], *at = row;
+
+    memcpy(at, ROW_OPEN, sizeof(ROW_OPEN) - 1);
+    at += sizeof(ROW_OPEN) - 1;
+    memcpy(at, region.p, region.n);
+    at += region.n;
+    memcpy(at, ROW_CLOSE, sizeof(ROW_CLOSE) - 1);
+    at += sizeof(ROW_CLOSE) - 1;
+    json_put_raw(j, str_make(row, (size_t)(at - row)));
+}
+
+static void put_candidate(struct json_out *j, const struct trace_region *row)
+{
+    bool eligible = row->verdict == ROUTE_VERDICT_ELIGIBLE;
+
+    if (eligible && row->region.n <= ENDPOINT_REGION_LABEL_BYTES && json_is_plain(row->region)) {
+        put_eligible(j, row->region);
+        return;
+    }
+    json_open_object(j);
+    json_member_str(j, "region", row->region);
+    json_member_bool(j, "eligible", eligible);
+    if (!eligible)
+        json_member_str(j, "why_not", route_verdict_name(row->verdict));
+    json_close_object(j);
+}
+
 static void put_candidates(struct json_out *j, const struct trace *t)
 {
     json_key(j, "candidates");
     json_open_array(j);
-    for (size_t i = 0; i < t->n_regions; i++) {
-        bool eligible = t->regions[i].verdict == ROUTE_VERDICT_ELIGIBLE;
-
-        json_open_object(j);
-        json_member_str(j, "region", t->regions[i].region);
-        json_member_bool(j, "eligible", eligible);
-        if (!eligible)
-            json_member_str(j, "why_not", route_verdict_name(t->regions[i].verdict));
-        json_close_object(j);
-    }
+    for (size_t i = 0; i < t->n_regions; i++)
+        put_candidate(j, &t->regions[i]);
     json_close_array(j);
     if (t->n_regions_left_out)
         json_member_u64(j, "candidates_left_out", t->n_regions_left_out);

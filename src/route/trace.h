@@ -67,6 +67,7 @@ struct trace_attempt {
 
 struct trace_region {
     str region;
+    uint16_t label;             /* of the region, as its endpoints' states have it */
     enum route_verdict verdict; /* the best that an endpoint there got */
 };
 
