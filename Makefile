@@ -62,7 +62,7 @@ storm: build
 
 bench:
 	@$(SETUP) bench
-	@$(MAKE) --no-print-directory BUILD=build-release MESON_FLAGS=--buildtype=release release
+	@$(MAKE) --no-print-directory BUILD=build-release MESON_FLAGS="--buildtype=release -Db_lto=true" release
 	@bench/run.sh build-release
 
 .PHONY: release
