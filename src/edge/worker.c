@@ -121,7 +121,7 @@ static void check_drained(struct worker *w)
     if (!w->draining || w->drained || http_server_connections(w->server))
         return;
     w->drained = true;
-    loop_post(w->edge->loop, &w->drain_done.message);
+    loop_signal_send(w->edge->loop, &w->drain_done.signal);
 }
 
 /* The quiescent point: nothing of a policy is held any more. */
@@ -132,25 +132,25 @@ static void on_turn(void *ctx)
     publisher_quiescent(w->reader);
     if (w->woken) {
         w->woken = false;
-        loop_post(w->edge->loop, &w->passed.message);
+        loop_signal_send(w->edge->loop, &w->passed.signal);
     }
     check_drained(w);
 }
 
-static struct worker *worker_of(struct loop_message *message)
+static struct worker *worker_of(struct loop_signal *signal)
 {
-    return container_of(message, struct worker_signal, message)->worker;
+    return container_of(signal, struct worker_signal, signal)->worker;
 }
 
-static void on_wake(struct loop_message *message)
+static void on_wake(struct loop_signal *signal)
 {
-    worker_of(message)->woken = true;
+    worker_of(signal)->woken = true;
 }
 
 /* A worker serves every n-th of the process's listening sockets. */
-static void on_open(struct loop_message *message)
+static void on_open(struct loop_signal *signal)
 {
-    struct worker *w = worker_of(message);
+    struct worker *w = worker_of(signal);
     const struct edge_options *options = &w->edge->options;
 
     for (size_t i = w->index; i < options->n_listen_fds && w->n_listeners < WORKER_LISTENERS_MAX;
@@ -160,9 +160,9 @@ static void on_open(struct loop_message *message)
             w->n_listeners++;
 }
 
-static void on_drain(struct loop_message *message)
+static void on_drain(struct loop_signal *signal)
 {
-    struct worker *w = worker_of(message);
+    struct worker *w = worker_of(signal);
 
     for (size_t i = 0; i < w->n_listeners; i++)
         listener_stop(&w->listeners[i]);
@@ -171,9 +171,9 @@ static void on_drain(struct loop_message *message)
     http_server_drain(w->server, worker_catalog(w)->settings.keep_alive_ms);
 }
 
-static void on_stop(struct loop_message *message)
+static void on_stop(struct loop_signal *signal)
 {
-    loop_stop(worker_of(message)->loop);
+    loop_stop(worker_of(signal)->loop);
 }
 
 void *worker_run(void *worker)
@@ -188,19 +188,20 @@ void *worker_run(void *worker)
  * -----------------------------------------------------------------------------------------------------------
  */
 
-static void signal_init(struct worker_signal *s, struct worker *w, loop_message_fn on_delivery)
+static void signal_init(struct worker_signal *s, struct worker *w, loop_signal_fn on_signal)
 {
-    *s = (struct worker_signal){.message.on_delivery = on_delivery, .worker = w};
+    loop_signal_init(&s->signal, on_signal);
+    s->worker = w;
 }
 
-static void on_passed(struct loop_message *message)
+static void on_passed(struct loop_signal *signal)
 {
-    edge_link_worker_passed(worker_of(message)->edge->link);
+    edge_link_worker_passed(worker_of(signal)->edge->link);
 }
 
-static void on_drain_done(struct loop_message *message)
+static void on_drain_done(struct loop_signal *signal)
 {
-    struct edge *edge = worker_of(message)->edge;
+    struct edge *edge = worker_of(signal)->edge;
 
     if (++edge->n_drained == edge->n_workers)
         loop_stop(edge->loop);
@@ -287,22 +288,22 @@ void worker_deinit(struct worker *w)
 
 void worker_wake(struct worker *w)
 {
-    loop_post(w->loop, &w->wake.message);
+    loop_signal_send(w->loop, &w->wake.signal);
 }
 
 void worker_open(struct worker *w)
 {
-    loop_post(w->loop, &w->open.message);
+    loop_signal_send(w->loop, &w->open.signal);
 }
 
 void worker_drain(struct worker *w)
 {
-    loop_post(w->loop, &w->drain.message);
+    loop_signal_send(w->loop, &w->drain.signal);
 }
 
 void worker_stop(struct worker *w)
 {
-    loop_post(w->loop, &w->stop.message);
+    loop_signal_send(w->loop, &w->stop.signal);
 }
 
 struct worker_order {

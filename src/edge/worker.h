@@ -23,7 +23,7 @@ enum { WORKER_LISTENERS_MAX = 64, WORKER_BLOCK_BYTES = 4096, WORKER_SPARE_BLOCKS
 
 /* Main thread to worker and back: one message each, so none is ever allocated or lost. */
 struct worker_signal {
-    struct loop_message message;
+    struct loop_signal signal;
     struct worker *worker;
 };
 

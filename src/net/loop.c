@@ -247,6 +247,28 @@ void loop_post(struct loop *loop, struct loop_message *message)
     mailbox_post(&loop->mailbox, message);
 }
 
+static void on_signalled(struct loop_message *message)
+{
+    struct loop_signal *signal = container_of(message, struct loop_signal, message);
+
+    /* Before it is acted on: what is sent from here on is sent anew. */
+    atomic_store(&signal->under_way, false);
+    signal->on_signal(signal);
+}
+
+void loop_signal_init(struct loop_signal *signal, loop_signal_fn on_signal)
+{
+    signal->message = (struct loop_message){.on_delivery = on_signalled};
+    signal->on_signal = on_signal;
+    atomic_init(&signal->under_way, false);
+}
+
+void loop_signal_send(struct loop *loop, struct loop_signal *signal)
+{
+    if (!atomic_exchange(&signal->under_way, true))
+        loop_post(loop, &signal->message);
+}
+
 void deadline_set(struct loop *loop, struct deadline *deadline, int64_t duration_ms)
 {
     if (!loop->in_turn)

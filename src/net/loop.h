@@ -2,7 +2,7 @@
 
 /*
  * The event loop: one a thread, on epoll. An object belongs to one loop for life; the only function
- * here that another thread may call is loop_post.
+ * here that other threads may call are loop_post and loop_signal_send.
  *
  * A turn is: wait, take the time once, deliver I/O events, deliver messages, expire deadlines, run
  * what was deferred, call the turn hook. Descriptors are registered once, usually edge-triggered
@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 
+#include <stdatomic.h>
 #include <sys/epoll.h>
 
 struct loop;
@@ -109,6 +110,21 @@ struct loop_message {
 };
 
 void loop_post(struct loop *loop, struct loop_message *message);
+
+/* A message that says only that something is so, sent again and again by whoever owns it: while one
+ * is under way another is the same one. `on_signal` sees all that was written before any of them.
+ * A plain message must not be posted again before it has been delivered. */
+struct loop_signal;
+typedef void (*loop_signal_fn)(struct loop_signal *signal);
+
+struct loop_signal {
+    struct loop_message message;
+    loop_signal_fn on_signal;
+    atomic_bool under_way;
+};
+
+void loop_signal_init(struct loop_signal *signal, loop_signal_fn on_signal);
+void loop_signal_send(struct loop *loop, struct loop_signal *signal);
 
 /* Something that goes on without an owner and ends with the loop at the latest: loop_free calls
  * `drop`, unless list_remove has taken it off before. */

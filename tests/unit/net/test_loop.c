@@ -291,6 +291,45 @@ static void test_sleeping_loops_are_woken(void)
     loop_free(b.loops[1]);
 }
 
+/* A signal that is sent again while it is under way, with other messages between: nothing may be
+ * lost, and whatever was sent after its delivery is delivered anew. */
+static struct loop_signal again;
+static unsigned n_signalled, n_plain;
+
+static void on_again(struct loop_signal *signal)
+{
+    CHECK(signal == &again);
+    if (++n_signalled == 1)
+        loop_signal_send(receiver, &again);
+}
+
+static void on_plain(struct loop_message *message)
+{
+    n_plain++;
+    mem_free(container_of(message, struct letter, message));
+}
+
+static void test_signals_sent_again(void)
+{
+    receiver = loop_new();
+    loop_signal_init(&again, on_again);
+    for (unsigned i = 0; i < 3; i++) {
+        struct letter *l = mem_zalloc(sizeof(*l));
+
+        l->message.on_delivery = on_plain;
+        loop_signal_send(receiver, &again);
+        loop_post(receiver, &l->message);
+    }
+    loop_turn(receiver, 0);
+    CHECK_INT(n_signalled, 1);
+    CHECK_INT(n_plain, 3);
+    loop_turn(receiver, 0);
+    CHECK_INT(n_signalled, 2);
+    loop_turn(receiver, 0);
+    CHECK_INT(n_signalled, 2);
+    loop_free(receiver);
+}
+
 int main(void)
 {
     RUN(test_edges);
@@ -301,5 +340,6 @@ int main(void)
     RUN(test_turn_without_events_returns);
     RUN(test_messages_from_threads);
     RUN(test_sleeping_loops_are_woken);
+    RUN(test_signals_sent_again);
     return test_end();
 }
