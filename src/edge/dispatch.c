@@ -7,6 +7,7 @@
 #include "catalog/policy.h"
 #include "edge/edge.h"
 #include "edge/exchange.h"
+#include "region/normalise.h"
 
 /* --- refusals
  * ------------------------------------------------------------------------------------------------------
@@ -196,14 +197,21 @@ static bool add_customer(struct exchange *x, const struct catalog *c,
     return false;
 }
 
+/* All of them count, a header that comes twice included: the rules intersect. */
 static bool add_customers(struct exchange *x, const struct catalog *c,
                           struct policy_request *request)
 {
-    return add_customer(x, c, request, x->facts.user) &&
-           add_customer(x, c, request, x->facts.metadata_user) &&
-           add_customer(x, c, request,
-                        http_head_value(x->head, HTTP_HEADER_X_LITELLM_CUSTOMER_ID)) &&
-           add_customer(x, c, request, http_head_value(x->head, HTTP_HEADER_X_LITELLM_END_USER_ID));
+    bool fine = add_customer(x, c, request, x->facts.user) &&
+                add_customer(x, c, request, x->facts.metadata_user);
+
+    for (size_t i = 0; fine && i < x->head->n_headers; i++) {
+        const struct http_header *header = &x->head->headers[i];
+
+        if (header->id == HTTP_HEADER_X_LITELLM_CUSTOMER_ID ||
+            header->id == HTTP_HEADER_X_LITELLM_END_USER_ID)
+            fine = add_customer(x, c, request, header->value);
+    }
+    return fine;
 }
 
 static void refuse_policy(struct exchange *x, enum policy_outcome outcome, str subject)
@@ -237,19 +245,26 @@ static void refuse_policy(struct exchange *x, enum policy_outcome outcome, str s
     }
 }
 
-/* The pin or zone that the request names, from header or body; two that differ contradict each
+/* The pin or zone that the request names, from headers or body; two that differ contradict each
  * other. */
 static bool wished_region(struct exchange *x, str *ret_region)
 {
-    str header = http_head_value(x->head, HTTP_HEADER_X_AMBIT_REGION);
+    str region = x->facts.region;
 
-    if (header.n && x->facts.region.n && !str_ieq(header, x->facts.region)) {
-        exchange_refuse(x, FAULT_CONFLICTING_ROUTING,
-                        STR("vetted.region and the header x-ambit-region name different regions"),
-                        STR("vetted.region"));
-        return false;
+    for (size_t i = 0; i < x->head->n_headers; i++) {
+        const struct http_header *header = &x->head->headers[i];
+
+        if (header->id != HTTP_HEADER_X_AMBIT_REGION || header->value.n == 0)
+            continue;
+        if (region.n && !str_ieq(header->value, region)) {
+            exchange_refuse(x, FAULT_CONFLICTING_ROUTING,
+                            STR("vetted.region and x-ambit-region name different regions"),
+                            STR("vetted.region"));
+            return false;
+        }
+        region = header->value;
     }
-    *ret_region = x->facts.region.n ? x->facts.region : header;
+    *ret_region = region;
     return true;
 }
 
@@ -342,6 +357,25 @@ static void mark_tried(const struct exchange *x, const struct route_view *view,
     }
 }
 
+/* A wildcard endpoint serves whatever model the client names, and the name of an inference profile
+ * says "anywhere in there": then all of that must be permitted, not only where the endpoint is. */
+static void judge_profile(const struct exchange *x, const struct route_view *view,
+                          const struct permit *permit, struct route_candidate *candidates, size_t n)
+{
+    const struct catalog *c = view->catalog;
+    str matched = STR_NULL;
+    struct region_set wide;
+
+    if (!permit->restricted || !catalog_find_group(c, x->facts.model, &matched))
+        return;
+    str zone = region_zone_of_model(matched);
+    if (!zone.n || !region_resolve(c->regions, zone, &wide) || permit_allows(permit, &wide))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (c->endpoints[candidates[i].endpoint].wildcard)
+            candidates[i].verdict = ROUTE_VERDICT_NOT_PERMITTED;
+}
+
 /* Takes the chosen endpoint's slot; one that filled up in this instant is passed over like any
  * saturated one. */
 static ptrdiff_t take_best(struct exchange *x, const struct route_view *view,
@@ -424,6 +458,7 @@ static bool choose(struct exchange *x, const struct route_view *view, const stru
     struct route_wish wish = wish_of(x, view->catalog, permit);
 
     route_gather(view, permit, group, &wish, candidates, n);
+    judge_profile(x, view, permit, candidates, n);
     mark_tried(x, view, candidates, n);
     ptrdiff_t chosen = x->attempts_left ? take_best(x, view, candidates, n, wish.session) : -1;
     if (!x->chosen_once) {

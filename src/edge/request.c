@@ -40,21 +40,28 @@ static bool refuse_type(struct reading *r, const char *param, const char *expect
                   arena_printf(r->arena, "%s: expected %s", param, expected), str_of(param));
 }
 
+static bool check_name(str name, struct arena *arena, struct request_refusal *ret_refusal)
+{
+    for (size_t k = 0; k < COUNT_OF(forbidden); k++) {
+        if (!str_eq(name, forbidden[k]))
+            continue;
+        *ret_refusal = (struct request_refusal){
+            FAULT_FORBIDDEN_FIELD,
+            arena_printf(arena,
+                         "\"%.*s\" is not taken from clients: the operator says where requests go",
+                         STR_ARG(name)),
+            forbidden[k]};
+        return false;
+    }
+    return true;
+}
+
 static bool check_forbidden(struct reading *r)
 {
-    for (size_t i = 0; i < json_scan_count(r->scan); i++) {
-        str name = json_name_text(json_scan_member(r->scan, i), r->text, r->arena);
-
-        for (size_t k = 0; k < COUNT_OF(forbidden); k++)
-            if (str_eq(name, forbidden[k]))
-                return refuse(
-                    r, FAULT_FORBIDDEN_FIELD,
-                    arena_printf(
-                        r->arena,
-                        "\"%.*s\" is not taken from clients: the operator says where requests go",
-                        STR_ARG(name)),
-                    name);
-    }
+    for (size_t i = 0; i < json_scan_count(r->scan); i++)
+        if (!check_name(json_name_text(json_scan_member(r->scan, i), r->text, r->arena), r->arena,
+                        r->refusal))
+            return false;
     return true;
 }
 
@@ -262,7 +269,12 @@ bool request_read_form(const struct multipart *form, str body, struct arena *are
 {
     struct multipart_field model = multipart_model(form), user = multipart_user(form);
 
-    (void)arena;
+    for (size_t i = 0; i < multipart_count(form); i++) {
+        struct multipart_field name = multipart_name(form, i);
+
+        if (!check_name(str_make(body.p + name.at, name.n), arena, ret_refusal))
+            return false;
+    }
     if (!model.found || model.n == 0) {
         *ret_refusal = (struct request_refusal){
             FAULT_MISSING_FIELD, STR("model: expected a form field with a model's name"),

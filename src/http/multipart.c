@@ -22,12 +22,16 @@ struct multipart {
     size_t searched; /* no delimiter begins before this */
     enum wanted wanted;
     struct multipart_field fields[3];
-    size_t n_parts;
+    struct multipart_field names[MULTIPART_PARTS_MAX];
+    size_t n_names, n_parts;
     str error;
 };
 
-static str parameter(str head, str name)
+/* The last value of a header's parameter, and how often it is there. */
+static size_t find_parameter(str head, str name, str *ret_value)
 {
+    size_t found = 0;
+
     for (str rest = str_from(head, str_find(head, ';', 0) + 1); rest.n;) {
         str piece = str_trim(str_cut(&rest, ';'));
         str key = str_trim(str_upto(piece, str_find(piece, '=', 0)));
@@ -37,9 +41,10 @@ static str parameter(str head, str name)
             continue;
         if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
             value = str_make(value.p + 1, value.n - 2);
-        return value;
+        *ret_value = value;
+        found++;
     }
-    return STR_NULL;
+    return found;
 }
 
 static bool is_boundary(str boundary)
@@ -55,9 +60,10 @@ static bool is_boundary(str boundary)
 bool multipart_new(str content_type, struct multipart **ret_form)
 {
     str essence = str_trim(str_upto(content_type, str_find(content_type, ';', 0)));
-    str boundary = parameter(content_type, STR("boundary"));
+    str boundary = STR_NULL;
 
-    if (!str_ieq(essence, STR("multipart/form-data")) || !is_boundary(boundary))
+    if (!str_ieq(essence, STR("multipart/form-data")) ||
+        find_parameter(content_type, STR("boundary"), &boundary) != 1 || !is_boundary(boundary))
         return false;
     struct multipart *m = mem_zalloc(sizeof(*m));
     m->delimiter_n =
@@ -83,8 +89,13 @@ static size_t find_delimiter(const struct multipart *m, str body, size_t from)
     return from + str_search(str_from(body, from), str_make(m->delimiter, m->delimiter_n));
 }
 
-static enum wanted wanted_of(str head)
+/* The field's name. A part that says it twice, not at all, or in the notation of RFC 5987, which
+ * some readers prefer and others do not know, could name one field here and another upstream. */
+static bool read_name(struct multipart *m, str head, str *ret_name)
 {
+    size_t dispositions = 0, names = 0, extended = 0;
+    str ignored;
+
     while (head.n) {
         size_t end = str_search(head, STR("\r\n"));
         str line = str_upto(head, end), name = str_trim(str_upto(line, str_find(line, ':', 0)));
@@ -92,12 +103,21 @@ static enum wanted wanted_of(str head)
         head = str_from(head, end + 2);
         if (!str_ieq(name, STR("content-disposition")))
             continue;
-        str field = parameter(line, STR("name"));
-        if (str_eq(field, STR("model")))
-            return WANTED_MODEL;
-        return str_eq(field, STR("user")) ? WANTED_USER : WANTED_NONE;
+        dispositions++;
+        names += find_parameter(line, STR("name"), ret_name);
+        extended += find_parameter(line, STR("name*"), &ignored);
     }
-    return WANTED_NONE;
+    if (dispositions != 1 || names != 1 || extended || str_find(*ret_name, '"', 0) < ret_name->n ||
+        str_find(*ret_name, '\\', 0) < ret_name->n)
+        return fail(m, STR("a part does not say plainly which field it is"));
+    return true;
+}
+
+static enum wanted wanted_of(str name)
+{
+    if (str_eq(name, STR("model")))
+        return WANTED_MODEL;
+    return str_eq(name, STR("user")) ? WANTED_USER : WANTED_NONE;
 }
 
 /* After a delimiter: two dashes end the form, a line end begins a head. Returns false if more bytes
@@ -143,7 +163,12 @@ static bool take_head(struct multipart *m, str body)
                                            : false;
     if (end > MULTIPART_HEAD_MAX)
         return fail(m, STR("a part's head has more than 8192 bytes"));
-    m->wanted = wanted_of(str_upto(rest, end));
+    str name = STR_NULL;
+    if (!read_name(m, str_upto(rest, end), &name))
+        return false;
+    m->wanted = wanted_of(name);
+    m->names[m->n_names++] =
+        (struct multipart_field){.at = (size_t)(name.p - body.p), .n = name.n, .found = true};
     m->at += end + 4;
     m->searched = m->at >= 2
                       ? m->at - 2
@@ -202,4 +227,14 @@ struct multipart_field multipart_model(const struct multipart *m)
 struct multipart_field multipart_user(const struct multipart *m)
 {
     return m->fields[WANTED_USER];
+}
+
+size_t multipart_count(const struct multipart *m)
+{
+    return m->n_names;
+}
+
+struct multipart_field multipart_name(const struct multipart *m, size_t i)
+{
+    return m->names[i];
 }

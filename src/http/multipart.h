@@ -2,8 +2,9 @@
 
 /*
  * Finds fields of a multipart/form-data body (RFC 7578, RFC 2046 section 5.1) in a contiguous
- * buffer that grows as it arrives. Only what routing needs is read: the values of the fields
- * `model` and `user`, as offsets into the body. Files pass by.
+ * buffer that grows as it arrives. Only what routing needs is read, as offsets into the body: the
+ * values of the fields `model` and `user`, and every field's name. Files pass by. A part whose name
+ * two readers could understand in two ways makes the form invalid.
  */
 
 #include "base/str.h"
@@ -31,3 +32,7 @@ str multipart_error_text(const struct multipart *m);
 
 struct multipart_field multipart_model(const struct multipart *m);
 struct multipart_field multipart_user(const struct multipart *m);
+
+/* The fields' names in order, those of files included. */
+size_t multipart_count(const struct multipart *m);
+struct multipart_field multipart_name(const struct multipart *m, size_t i);
