@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { HELP_COLUMN = 26 };
+enum { HELP_COLUMN = 26, COMMAND_TEXT = 64 };
 
 static void print_help(const struct cli_syntax *syntax)
 {
@@ -47,7 +47,7 @@ static void report_unknown(const struct cli_syntax *syntax, const char *command,
             names[n++] = str_of(syntax->options[i].name);
     }
     str near = str_near_match(name, names, n);
-    fprintf(stderr, "ambit %s: there is no option --%.*s", command, STR_ARG(name));
+    fprintf(stderr, "%s: there is no option --%.*s", command, STR_ARG(name));
     if (near.n)
         fprintf(stderr, "; did you mean --%.*s?", STR_ARG(near));
     fprintf(stderr, "\n");
@@ -61,8 +61,8 @@ static bool store_number(const struct cli_option *o, const char *command, const 
 
     if (str_parse_u64(str_of(text), ret_value) && *ret_value <= max)
         return true;
-    fprintf(stderr, "ambit %s: --%s is \"%s\"; a number from 0 to %llu is expected\n", command,
-            o->name, text, (unsigned long long)max);
+    fprintf(stderr, "%s: --%s is \"%s\"; a number from 0 to %llu is expected\n", command, o->name,
+            text, (unsigned long long)max);
     return false;
 }
 
@@ -70,7 +70,7 @@ static bool list_is_full(const struct cli_option *o, const char *command, size_t
 {
     if (n < CLI_LIST_MAX)
         return false;
-    fprintf(stderr, "ambit %s: more than %d times --%s\n", command, CLI_LIST_MAX, o->name);
+    fprintf(stderr, "%s: more than %d times --%s\n", command, CLI_LIST_MAX, o->name);
     return true;
 }
 
@@ -111,9 +111,9 @@ static bool store(const struct cli_option *o, const char *command, const char *t
 }
 
 /* One option at argv[*at], which it moves past what it used. */
-static bool take_option(const struct cli_syntax *syntax, int argc, char **argv, int *at)
+static bool take_option(const struct cli_syntax *syntax, const char *command, int argc, char **argv,
+                        int *at)
 {
-    const char *command = argv[0];
     const char *text = argv[*at] + 2;
     const char *equals = strchr(text, '=');
     str name = equals ? str_make(text, (size_t)(equals - text)) : str_of(text);
@@ -126,22 +126,22 @@ static bool take_option(const struct cli_syntax *syntax, int argc, char **argv, 
     }
     if (o->kind == CLI_OPTION_FLAG) {
         if (equals)
-            fprintf(stderr, "ambit %s: --%s takes no value\n", command, o->name);
+            fprintf(stderr, "%s: --%s takes no value\n", command, o->name);
         return !equals && store(o, command, NULL);
     }
     if (equals)
         return store(o, command, equals + 1);
     if (*at == argc) {
-        fprintf(stderr, "ambit %s: --%s needs a value: %s\n", command, o->name, o->value);
+        fprintf(stderr, "%s: --%s needs a value: %s\n", command, o->name, o->value);
         return false;
     }
     return store(o, command, argv[(*at)++]);
 }
 
-static bool take_operand(char **argv, int at, int *operands, const int *wanted)
+static bool take_operand(const char *command, char **argv, int at, int *operands, const int *wanted)
 {
     if (!wanted) {
-        fprintf(stderr, "ambit %s: \"%s\" is not understood here\n", argv[0], argv[at]);
+        fprintf(stderr, "%s: \"%s\" is not understood here\n", command, argv[at]);
         return false;
     }
     /* In its first position at the latest: what it replaces was read before. */
@@ -151,9 +151,14 @@ static bool take_operand(char **argv, int at, int *operands, const int *wanted)
 
 enum cli_parsed cli_parse(const struct cli_syntax *syntax, int argc, char **argv, int *ret_operands)
 {
+    char command[COMMAND_TEXT]; /* as messages begin */
     int at = 1, operands = 0;
     bool only_operands = false;
 
+    if (syntax->program)
+        snprintf(command, sizeof(command), "%s", syntax->program);
+    else
+        snprintf(command, sizeof(command), "ambit %s", argv[0]);
     while (at < argc) {
         str word = str_of(argv[at]);
 
@@ -164,9 +169,9 @@ enum cli_parsed cli_parse(const struct cli_syntax *syntax, int argc, char **argv
             print_help(syntax);
             return CLI_PARSED_HELP;
         } else if (!only_operands && str_starts(word, STR("--"))) {
-            if (!take_option(syntax, argc, argv, &at))
+            if (!take_option(syntax, command, argc, argv, &at))
                 return CLI_PARSED_WRONG;
-        } else if (!take_operand(argv, at++, &operands, ret_operands)) {
+        } else if (!take_operand(command, argv, at++, &operands, ret_operands)) {
             return CLI_PARSED_WRONG;
         }
     }

@@ -42,6 +42,7 @@ struct cli_syntax {
     const char *about; /* a paragraph; may be NULL */
     const struct cli_option *options;
     size_t n_options;
+    const char *program; /* NULL: a command of ambit, named by argv[0] */
 };
 
 enum cli_parsed {

@@ -118,6 +118,11 @@ str http_server_name(struct stream *s)
     return transport_server_name(&conn_of(s)->c.t);
 }
 
+int http_server_descriptor(struct stream *s)
+{
+    return conn_of(s)->c.t.io.fd;
+}
+
 void *http_server_scratch(struct stream *s)
 {
     return conn_of(s)->scratch;

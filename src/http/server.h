@@ -54,6 +54,10 @@ void http_server_continue(struct stream *s);
 void http_server_peer_text(struct stream *s, char *ret_text);
 str http_server_name(struct stream *s);
 
+/* The connection's descriptor, for who plays a broken server and has to go round the codec: bytes
+ * written there are on nobody's account. */
+int http_server_descriptor(struct stream *s);
+
 /* A word per connection for its user (the cached verification of a key, say): starts as zeroes. */
 enum { HTTP_SERVER_SCRATCH_BYTES = 48 };
 void *http_server_scratch(struct stream *s);
