@@ -3,12 +3,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/siphash.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -294,4 +296,61 @@ void disk_touch_heard(const char *dir)
 
     snprintf(path, sizeof(path), "%s/catalog.snapshot", dir);
     utimensat(AT_FDCWD, path, NULL, 0);
+}
+
+/* --- what has been in force
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+struct note {
+    struct digest128 installation;
+    uint64_t revision;
+};
+
+static struct digest128 digest_of_installation(str installation)
+{
+    static const struct siphash_key key = {0};
+
+    return siphash128(&key, installation);
+}
+
+/* The note's file, locked against the other edges; it is closed by the caller. */
+static int open_note(const char *dir, int flags, struct note *ret_note)
+{
+    char path[PATH_BYTES];
+
+    snprintf(path, sizeof(path), "%s/in-force", dir);
+    int fd = open(path, flags | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX) < 0 || pread(fd, ret_note, sizeof(*ret_note), 0) != sizeof(*ret_note))
+        *ret_note = (struct note){0};
+    return fd;
+}
+
+int disk_note_in_force(const char *dir, str installation, uint64_t revision)
+{
+    struct note fresh = {digest_of_installation(installation), revision}, old;
+    int fd = open_note(dir, O_RDWR | O_CREAT, &old), r = 0;
+
+    if (fd < 0)
+        return fd;
+    bool same = digest128_eq(old.installation, fresh.installation);
+    if ((!same || old.revision < revision) &&
+        (pwrite(fd, &fresh, sizeof(fresh), 0) != sizeof(fresh) || fdatasync(fd) < 0))
+        r = errno ? -errno : -EIO;
+    close(fd);
+    return r;
+}
+
+bool disk_is_newest(const char *dir, str installation, uint64_t revision)
+{
+    struct note note;
+    int fd = open_note(dir, O_RDONLY, &note);
+
+    if (fd < 0)
+        return fd == -ENOENT;
+    close(fd);
+    return digest128_eq(note.installation, digest_of_installation(installation)) &&
+           note.revision <= revision;
 }

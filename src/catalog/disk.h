@@ -5,6 +5,9 @@
  * secrets: it is encrypted with AES-256-GCM under a key from the data directory. The customers are
  * keyed digests: flat, with a checksum. Both are written to a new name, synced and renamed; a file
  * that is truncated, altered or of another revision than its partner is not used at all.
+ *
+ * Snapshots are written now and then, policies come into force at any time. Beside them lies a note
+ * of the newest revision that has been in force, so that an older snapshot is known for one.
  */
 
 #include "catalog/customers.h"
@@ -24,6 +27,14 @@ int disk_save_customers(const char *dir, uint64_t revision, const struct custome
  * bytes. Customers go into an empty table. */
 int disk_load(const char *dir, const uint8_t key[DISK_KEY_BYTES], uint64_t *ret_revision,
               struct buf *ret_catalog, struct customers *into);
+
+/* Notes, durably, that a revision of an installation's policy is in force here, before control is
+ * told so: whoever starts from a snapshot that is older would bring back rules whose replacement
+ * has been acknowledged. Several edges may share `dir`; the highest revision stays. 0 or a negative
+ * errno. */
+int disk_note_in_force(const char *dir, str installation, uint64_t revision);
+/* Whether nothing newer than this has been noted. */
+bool disk_is_newest(const char *dir, str installation, uint64_t revision);
 
 /* When control was last heard, as the catalog file's time; and setting it. */
 int64_t disk_heard_wall_ns(const char *dir);

@@ -12,6 +12,8 @@
 enum {
     WAIT_MS = 1000,
     BEAT_MS = 1000,
+    SETTLE_MS = 500, /* edges try again every 100 ms */
+    RECHECK_MS = 10,
     READ_BYTES = 64 * 1024,
     EDGE_NAME_MAX = 128,
     PART_RECORDS = 16384,
@@ -32,6 +34,13 @@ struct edge_peer {
     uint64_t confirmed;
     bool greeted;
     struct loop_task close_later;
+};
+
+/* An edge whose connection broke while its process may still run, and serve an older policy. */
+struct absent_edge {
+    struct list link;
+    char name[EDGE_NAME_MAX];
+    uint32_t pid;
 };
 
 struct waiter {
@@ -61,8 +70,9 @@ struct link_server {
     struct link_server_handler handler;
     void *ctx;
     struct listener listener;
-    struct list peers, waiters, queries;
-    struct deadline beat;
+    struct list peers, absent, waiters, queries;
+    struct deadline beat, recheck;
+    int64_t settled_at_ns; /* by then every edge that runs has connected */
     uint64_t next_peer;
     uint32_t next_query;
 };
@@ -77,7 +87,12 @@ void link_send_all_customers(struct edge_peer *e);
 void link_send_in_force(struct edge_peer *e);
 void link_send_heartbeat(struct edge_peer *e);
 
+/* An edge has connected, or its connection is gone. */
+void link_edge_present(struct link_server *s, uint32_t pid);
+void link_edge_absent(struct link_server *s, const struct edge_peer *e);
+
 /* Confirmations have come, or an edge has gone. */
 void link_check_waiters(struct link_server *s);
+void link_on_recheck(struct deadline *deadline);
 bool link_take_reply(struct edge_peer *e, struct wire_reader *r);
 void link_end_waiting(struct link_server *s);

@@ -21,6 +21,7 @@ static bool take_hello(struct edge_peer *e, str payload)
     e->pid = hello.pid;
     e->workers = hello.workers;
     e->greeted = true;
+    link_edge_present(e->server, e->pid);
     log_event(LOG_INFO, "edge_connected", LOG_STR("edge", str_of(e->name)), LOG_NUM("pid", e->pid),
               LOG_NUM("revision", hello.revision));
     if (str_eq(hello.installation, store_installation(p->store)) &&
@@ -153,8 +154,10 @@ static void on_close_later(struct loop_task *task)
     struct edge_peer *e = container_of(task, struct edge_peer, close_later);
     struct link_server *s = e->server;
 
-    if (e->greeted)
+    if (e->greeted) {
         log_event(LOG_WARN, "edge_gone", LOG_STR("edge", str_of(e->name)), LOG_NUM("pid", e->pid));
+        link_edge_absent(s, e);
+    }
     peer_free(e);
     link_check_waiters(s);
 }
@@ -200,9 +203,12 @@ struct link_server *link_server_new(struct loop *loop, int fd, struct policy *po
     s->handler = *handler;
     s->ctx = ctx;
     list_init(&s->peers);
+    list_init(&s->absent);
     list_init(&s->waiters);
     list_init(&s->queries);
     s->beat.on_expire = on_beat;
+    s->recheck.on_expire = link_on_recheck;
+    s->settled_at_ns = loop_now_ns(loop) + SETTLE_MS * NS_PER_MS;
     deadline_set(loop, &s->beat, BEAT_MS);
     if (listener_start(&s->listener, loop, fd, on_accept, s) < 0) {
         deadline_cancel(&s->beat);

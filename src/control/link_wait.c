@@ -3,21 +3,30 @@
 
 #include "control/link_internal.h"
 
+#include <errno.h>
+#include <signal.h>
+
 /* --- waiting
  * ----------------------------------------------------------------------------------------------------------------
  */
+
+static void put_name(struct buf *to, const char *name)
+{
+    if (to->n)
+        buf_put_str(to, STR(", "));
+    buf_put_str(to, str_of(name));
+}
 
 static void name_missing(const struct link_server *s, uint64_t revision, struct buf *to)
 {
     list_for_each (node, &s->peers) {
         const struct edge_peer *e = list_entry(node, struct edge_peer, link);
 
-        if (e->greeted && e->confirmed < revision) {
-            if (to->n)
-                buf_put_str(to, STR(", "));
-            buf_put_str(to, str_of(e->name));
-        }
+        if (e->greeted && e->confirmed < revision)
+            put_name(to, e->name);
     }
+    list_for_each (node, &s->absent)
+        put_name(to, list_entry(node, struct absent_edge, link)->name);
 }
 
 static void waiter_done(struct waiter *w)
@@ -33,8 +42,51 @@ static void waiter_done(struct waiter *w)
     mem_free(w);
 }
 
-static bool all_confirmed(const struct link_server *s, uint64_t revision)
+/* --- edges that are not connected
+ * -------------------------------------------------------------------------------------------------
+ */
+
+void link_edge_present(struct link_server *s, uint32_t pid)
 {
+    list_for_each_safe (node, &s->absent) {
+        struct absent_edge *absent = list_entry(node, struct absent_edge, link);
+
+        if (absent->pid != pid)
+            continue;
+        list_remove(&absent->link);
+        mem_free(absent);
+    }
+}
+
+void link_edge_absent(struct link_server *s, const struct edge_peer *e)
+{
+    struct absent_edge *absent = mem_zalloc(sizeof(*absent));
+
+    memcpy(absent->name, e->name, sizeof(absent->name));
+    absent->pid = e->pid;
+    list_init(&absent->link);
+    list_append(&s->absent, &absent->link);
+}
+
+/* The link is a Unix socket: its edges are processes of this machine. One that has ended serves
+ * nothing, and the one that takes its place asks before it serves. */
+static void forget_ended(struct link_server *s)
+{
+    list_for_each_safe (node, &s->absent) {
+        struct absent_edge *absent = list_entry(node, struct absent_edge, link);
+
+        if (kill((pid_t)absent->pid, 0) == 0 || errno != ESRCH)
+            continue;
+        list_remove(&absent->link);
+        mem_free(absent);
+    }
+}
+
+static bool all_confirmed(struct link_server *s, uint64_t revision)
+{
+    forget_ended(s);
+    if (!list_empty(&s->absent) || loop_now_ns(s->loop) < s->settled_at_ns)
+        return false;
     list_for_each (node, &s->peers) {
         const struct edge_peer *e = list_entry(node, struct edge_peer, link);
 
@@ -52,6 +104,16 @@ void link_check_waiters(struct link_server *s)
         if (all_confirmed(s, w->revision))
             waiter_done(w);
     }
+}
+
+/* Processes end, and time passes, without a word over the link. */
+void link_on_recheck(struct deadline *deadline)
+{
+    struct link_server *s = container_of(deadline, struct link_server, recheck);
+
+    link_check_waiters(s);
+    if (!list_empty(&s->waiters))
+        deadline_set(s->loop, &s->recheck, RECHECK_MS);
 }
 
 static void on_waited(struct deadline *deadline)
@@ -144,6 +206,11 @@ bool link_take_reply(struct edge_peer *e, struct wire_reader *r)
 
 void link_end_waiting(struct link_server *s)
 {
+    deadline_cancel(&s->recheck);
+    list_for_each_safe (node, &s->absent) {
+        list_remove(node);
+        mem_free(list_entry(node, struct absent_edge, link));
+    }
     while (!list_empty(&s->waiters))
         waiter_done(list_first(&s->waiters, struct waiter, link));
     while (!list_empty(&s->queries))

@@ -220,3 +220,8 @@ void apply_worker_passed(struct apply *a)
     if (a->step != STEP_IDLE && publisher_passed(a->edge->publisher, a->epoch))
         go_on(a);
 }
+
+bool apply_is_idle(const struct apply *a)
+{
+    return a->step == STEP_IDLE && list_empty(&a->waiting) && !a->building;
+}

@@ -32,3 +32,6 @@ void apply_abandon(struct apply *a);
 
 /* A worker has passed a quiescent point since it was woken. */
 void apply_worker_passed(struct apply *a);
+
+/* Whether nothing has come that is not in force. */
+bool apply_is_idle(const struct apply *a);

@@ -14,7 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, RESPONSES_MAX = 65536, PATH_BYTES = 4096, LISTEN_FDS_MAX = 64 };
+enum {
+    TICK_MS = 1000,
+    ALONE_MS = 2000,
+    RESPONSES_MAX = 65536,
+    PATH_BYTES = 4096,
+    LISTEN_FDS_MAX = 64
+};
 
 /* --- workers
  * -----------------------------------------------------------------------------------------------------------
@@ -137,9 +143,11 @@ static void save(struct edge *edge)
         log_event(LOG_ERROR, "snapshot_not_saved", LOG_NUM("errno", -r));
 }
 
-void edge_in_force(struct edge *edge, uint64_t revision)
+bool edge_in_force(struct edge *edge, uint64_t revision)
 {
+    str installation = publisher_newest(edge->publisher)->installation;
     bool first = !atomic_load(&edge->serving);
+    int r = disk_note_in_force(edge->options.data_dir, installation, revision);
 
     edge->revision = revision;
     registry_sweep(edge->registry);
@@ -147,10 +155,33 @@ void edge_in_force(struct edge *edge, uint64_t revision)
     if (first)
         open_gateway(edge);
     edge->unsaved = true;
+    if (r < 0)
+        log_event(LOG_ERROR, "policy_not_noted", LOG_NUM("revision", revision),
+                  LOG_NUM("errno", -r));
+    return r == 0;
 }
 
-/* The last policy, so that requests are served before, or without, the control plane. The lease
- * goes on from when it was last heard. */
+void edge_is_current(struct edge *edge)
+{
+    if (!atomic_load(&edge->serving) && edge->n_workers)
+        open_gateway(edge);
+}
+
+/* Nothing has been heard of control for a while, or nothing more: the last policy is better than
+ * none. */
+static void on_alone(struct deadline *deadline)
+{
+    struct edge *edge = container_of(deadline, struct edge, alone);
+
+    if (edge_link_is_heard(edge->link))
+        deadline_set(edge->loop, &edge->alone, ALONE_MS);
+    else
+        edge_is_current(edge);
+}
+
+/* The last policy, so that requests are served without the control plane. It may have been replaced
+ * since it was saved, so control is asked first, and one that is known to have been replaced is not
+ * used. The lease goes on from when control was last heard. */
 static void start_from_disk(struct edge *edge)
 {
     uint8_t key[DISK_KEY_BYTES];
@@ -165,6 +196,10 @@ static void start_from_disk(struct edge *edge)
         r = disk_load(edge->options.data_dir, key, &revision, &bytes, edge->customers);
     struct catalog *catalog = r == 0 ? catalog_decode(buf_str(&bytes)) : NULL;
     buf_deinit(&bytes);
+    if (catalog && !disk_is_newest(edge->options.data_dir, catalog->installation, revision)) {
+        r = -ESTALE;
+        catalog_free(TAKE(catalog));
+    }
     if (!catalog) {
         if (r != -ENOENT)
             log_event(LOG_WARN, "snapshot_not_used", LOG_NUM("errno", r < 0 ? -r : EBADMSG));
@@ -177,8 +212,10 @@ static void start_from_disk(struct edge *edge)
     edge_attach(edge, catalog);
     edge_published(edge, catalog, publisher_publish(edge->publisher, catalog));
     health_refresh(edge->health);
-    if (edge->n_workers)
-        open_gateway(edge);
+    if (edge->options.link_path)
+        deadline_set(edge->loop, &edge->alone, ALONE_MS);
+    else
+        edge_is_current(edge);
 }
 
 /* --- housekeeping
@@ -332,6 +369,7 @@ static bool set_up(struct edge *edge, int *own_fd)
     edge->link = edge_link_new(edge);
     edge->tick.on_expire = on_tick;
     edge->drain_limit.on_expire = on_drain_limit;
+    edge->alone.on_expire = on_alone;
     return edge->log && edge->responses;
 }
 
@@ -340,6 +378,7 @@ static void tear_down(struct edge *edge)
     stop_workers(edge);
     deadline_cancel(&edge->tick);
     deadline_cancel(&edge->drain_limit);
+    deadline_cancel(&edge->alone);
     if (edge->unsaved)
         save(edge);
     edge_link_free(edge->link);

@@ -52,6 +52,7 @@ struct edge {
     int exit_status;
     size_t n_drained;
     struct deadline drain_limit, tick;
+    struct deadline alone; /* control has not been heard: serve what lies on disk */
     struct loop_io signals;
     _Atomic uint64_t buffered_bytes; /* request bodies in memory, all workers */
     _Atomic int64_t
@@ -90,9 +91,12 @@ void edge_wake_workers(struct edge *edge);
 void edge_attach(struct edge *edge, struct catalog *catalog);
 void edge_published(struct edge *edge, struct catalog *catalog, uint64_t epoch);
 
-/* A revision is in force on every worker: it is written to disk, and the first one opens the
- * gateway. */
-void edge_in_force(struct edge *edge, uint64_t revision);
+/* A revision is in force on every worker: the first one opens the gateway. False if that could not
+ * be noted on disk, so that control must not be told. */
+bool edge_in_force(struct edge *edge, uint64_t revision);
+
+/* Control says that what is in force here is the newest policy. */
+void edge_is_current(struct edge *edge);
 
 void edge_relay_answered(struct edge *edge, uint32_t id, unsigned status, str content_type,
                          str body);

@@ -24,6 +24,7 @@ struct edge_link {
     struct transport transport;
     struct buf in, out;
     bool connected;
+    bool heard; /* on this connection */
     bool was_connected;
     struct deadline retry, silence, report;
     struct loop_task close_later;
@@ -80,8 +81,7 @@ static void on_in_force(void *ctx, uint64_t revision)
 {
     struct edge_link *l = ctx;
 
-    edge_in_force(l->edge, revision);
-    if (!l->connected)
+    if (!edge_in_force(l->edge, revision) || !l->connected)
         return;
     size_t at = link_frame_begin(&l->out, LINK_CONFIRM);
     wire_put_u64(&l->out, revision);
@@ -205,6 +205,7 @@ static bool take_query(struct edge_link *l, struct wire_reader *r)
 
 static void heard(struct edge_link *l)
 {
+    l->heard = true;
     atomic_store(&l->edge->heard_wall_ns, clock_wall_ns());
     deadline_set(l->edge->loop, &l->silence, SILENCE_MS);
 }
@@ -230,6 +231,8 @@ static bool take_frame(struct edge_link *l, enum link_frame type, str payload)
             apply_commit(l->apply, revision);
         return !r.failed;
     case LINK_HEARTBEAT:
+        if (apply_is_idle(l->apply))
+            edge_is_current(l->edge);
         return true;
     case LINK_QUERY:
         return take_query(l, &r);
@@ -310,6 +313,7 @@ static void on_close_later(struct loop_task *task)
         log_event(LOG_WARN, "link_lost", LOG_NUM("revision", l->edge->revision));
         l->connected = false;
     }
+    l->heard = false;
     transport_close(&l->transport, TRANSPORT_CLOSE);
     buf_deinit(&l->in);
     buf_deinit(&l->out);
@@ -369,6 +373,11 @@ void edge_link_free(struct edge_link *l)
     buf_deinit(&l->in);
     buf_deinit(&l->out);
     mem_free(l);
+}
+
+bool edge_link_is_heard(const struct edge_link *l)
+{
+    return l->heard;
 }
 
 void edge_link_worker_passed(struct edge_link *l)

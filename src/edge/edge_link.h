@@ -17,6 +17,9 @@ void edge_link_free(struct edge_link *l);
 /* Begins to connect, and to connect again whenever the link breaks. */
 void edge_link_start(struct edge_link *l);
 
+/* Whether control has said anything on the connection at hand. */
+bool edge_link_is_heard(const struct edge_link *l);
+
 void edge_link_worker_passed(struct edge_link *l);
 
 /* Main thread. `id` of the relay is filled in here; the answer comes through edge_relay_answered.
