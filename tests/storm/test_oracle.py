@@ -1,0 +1,195 @@
+"""The oracle judged by hand: cases from the documentation whose answer is beyond doubt, so that the storm does not agree with itself only."""
+
+import pathlib
+import random
+import sys
+
+import pytest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from chaos import certainly_widens  # noqa: E402
+from oracle import Customer, History, Oracle, Wish  # noqa: E402
+from places import Places, UnknownPlace  # noqa: E402
+from world import MASTER, Config, Draw, Endpoint, Key  # noqa: E402
+
+P = Places()
+
+
+@pytest.mark.parametrize("inside, zone", [
+    ("scaleway-par-1", "eu"), ("atnorth-isl-1", "eea"), ("atnorth-isl-1", "efta"), ("aws-eu-central-2", "efta"),
+    ("aws-eu-west-2", "uk"), ("azure-norwayeast", "nordics"), ("FR", "eu"), ("benelux", "eu"), ("eu", "eea"), ("aws-us-east-1", "world"),
+])
+def test_inside(inside, zone):
+    assert P.resolve(inside) & ~P.resolve(zone) == 0
+
+
+@pytest.mark.parametrize("outside, zone", [
+    ("atnorth-isl-1", "eu"), ("aws-eu-central-2", "eea"), ("aws-eu-west-2", "eu"), ("gcp-europe-west6", "eu"), ("azure-australiaeast", "us"),
+    ("eea", "eu"), ("world", "eu"), ("bedrock-eu", "eea"), ("FR", "ovh-gra-1"),
+])
+def test_outside(outside, zone):
+    assert P.resolve(outside) & ~P.resolve(zone)
+
+
+def test_names_in_either_case_and_only_known_ones():
+    assert P.resolve("OVH-GRA-1") == P.resolve("ovh-gra-1") and P.resolve("fr") == P.resolve("FR")
+    with pytest.raises(UnknownPlace):
+        P.resolve("eu-west-1")
+
+
+def test_rules():
+    assert not P.compile({"allow": ["world"]}).inference & P.unknown
+    assert P.compile({"exclude": ["US"]}).inference & P.resolve("eu") == P.resolve("eu")
+    assert not P.compile({"allow": ["eu"], "exclude": ["FR"]}).inference & P.resolve("ovh-gra-1")
+    pair = P.compile({"primary": "ovh-gra-1", "secondary": "atnorth-isl-1"})
+    assert pair.inference == P.resolve("ovh-gra-1") | P.resolve("atnorth-isl-1")
+    transit = P.compile({"allow": ["eu"], "transit": ["CH"]})
+    assert transit.gateway & P.resolve("aws-eu-central-2") and not transit.inference & P.resolve("aws-eu-central-2")
+
+
+# --- whole requests
+
+
+def endpoint(name, region=None, group="m", **more):
+    return Endpoint(id=name, revision=1, group=group, site=more.pop("site", 0), provider=more.pop("provider", "openai"),
+                    model=more.pop("model", "m"), region_name=region, **more)
+
+
+def oracle(endpoints, at=0, **config):
+    c = Config(1, endpoints={e.uid: e for e in endpoints}, **config)
+    c.keys.setdefault(MASTER, Key("master", scopes="all"))
+    return Oracle(History(c, at))
+
+
+def may(o, uid, model="m", key=MASTER, since=10, until=11, **wish):
+    return o.judge(Wish(key=key, model=model, **wish), f"{uid}.1", since, until) is None
+
+
+FR, US, ISL, EU, NOWHERE = (endpoint("fr", "ovh-gra-1"), endpoint("us", "aws-us-east-1"), endpoint("isl", "atnorth-isl-1"),
+                            endpoint("eu", "eu"), endpoint("nowhere"))
+ALL = [FR, US, ISL, EU, NOWHERE]
+
+
+def allowed(o, **wish):
+    return {e.id for e in ALL if may(o, e.id, **wish)}
+
+
+def test_without_rules_everything_may_serve():
+    assert allowed(oracle(ALL)) == {"fr", "us", "isl", "eu", "nowhere"}
+
+
+def test_each_rule_narrows():
+    assert allowed(oracle(ALL, organization="eu", gateway_region="ovh-gra-1")) == {"fr", "eu"}
+    assert allowed(oracle(ALL, organization="eea", gateway_region="ovh-gra-1")) == {"fr", "eu", "isl"}
+    o = oracle(ALL, keys={"k": Key("k", rule=["eea", "US"])}, customers={"c": Customer({"allow": ["world"], "exclude": ["FR"]})})
+    assert allowed(o, key="k", customers=("c",)) == {"us", "isl"}  # the endpoint that is somewhere in the EU may be in France
+    assert allowed(o, key="k", customers=("c",), regions=("US",)) == {"us"}
+    assert allowed(o, key="k", customers=("c",), regions=("ovh-gra-1",)) == set()
+    assert allowed(o, key="k", customers=("c",), regions=("atlantis",)) == set()
+
+
+def test_several_customers_intersect():
+    o = oracle(ALL, customers={"a": Customer(["eu", "US"]), "b": Customer(["eea"]), "free": Customer(None)})
+    assert allowed(o, customers=("a", "b")) == {"fr", "eu"}
+    assert allowed(o, customers=("a", "free")) == {"fr", "eu", "us"}
+    assert allowed(o, customers=("free",)) == {"fr", "us", "isl", "eu", "nowhere"}
+
+
+def test_unknown_customers():
+    o = oracle(ALL, customers={"a": Customer("eu")})
+    assert allowed(o) == set() and allowed(o, customers=("stranger",)) == set()
+    assert allowed(oracle(ALL, customers={"a": Customer(None)})) == {"fr", "us", "isl", "eu", "nowhere"}
+    o = oracle(ALL, customers={"a": Customer("eu")}, default_customer_rule="US")
+    assert allowed(o) == {"us"} and allowed(o, customers=("stranger",)) == {"us"}
+
+
+def test_blocked_customers_keys_and_gateways():
+    assert allowed(oracle(ALL, customers={"a": Customer(None, blocked=True)}), customers=("a",)) == set()
+    o = oracle(ALL, keys={"old": Key("old", expired=True), "m": Key("m", scopes="metrics")})
+    assert allowed(o, key="old") == allowed(o, key="m") == allowed(o, key="nobody") == set()
+    assert allowed(oracle(ALL, organization="eu", gateway_region="aws-us-east-1")) == set()
+    assert allowed(oracle(ALL, organization="eu")) == set()
+    assert allowed(oracle(ALL, organization={"allow": ["eu"], "transit": ["US"]}, gateway_region="aws-us-east-1")) == {"fr", "eu"}
+
+
+def test_a_bound_key_cannot_be_talked_out_of_its_customer():
+    o = oracle(ALL, keys={"k": Key("k", customer="a")}, customers={"a": Customer("eu"), "b": Customer(None)})
+    assert allowed(o, key="k") == allowed(o, key="k", customers=("b",)) == {"fr", "eu"}
+
+
+def test_models_names_and_fallbacks():
+    other = endpoint("other", "ovh-gra-1", group="other")
+    wild = endpoint("wild", "ovh-gra-1", group="wild/*", model="*")
+    o = oracle([FR, other, wild], aliases={"nick": "m"}, fallbacks={"m": ["other"]})
+    assert may(o, "fr", model="nick") and may(o, "other", model="m") and not may(o, "fr", model="other")
+    assert may(o, "wild", model="wild/x") and not may(o, "wild", model="m")
+
+
+def test_profiles_of_resolved_models():
+    wild = endpoint("wild", "ovh-gra-1", group="wild/*", model="*")
+    o = oracle([wild, endpoint("profile", model="eu.m")], customers={"a": Customer("eu"), "w": Customer("eea-uk-ch")})
+    assert may(o, "wild", model="wild/x", customers=("a",)) and not may(o, "wild", model="wild/eu.x", customers=("a",))
+    assert may(o, "wild", model="wild/eu.x", customers=("w",)) and not may(o, "wild", model="wild/global.x", customers=("w",))
+    assert may(o, "profile", customers=("w",)) and not may(o, "profile", customers=("a",))
+
+
+def test_azure_endpoints_learn_their_region():
+    o = oracle([endpoint("az", provider="azure")], customers={"a": Customer("eu"), "free": Customer(None)})
+    assert may(o, "az", customers=("free",)) and not may(o, "az", customers=("a",))
+    o.told[0] = [(10.5, "azure-swedencentral")]
+    assert may(o, "az", customers=("a",)) and not may(o, "az", customers=("a",), until=10.2)
+    o.told[0] = [(10.5, "azure-eastus")]
+    assert not may(o, "az", customers=("a",))
+
+
+def test_deployment_types():
+    zone = endpoint("zone", "azure-swedencentral", provider="azure", deployment_type="datazone")
+    world = endpoint("world", provider="azure", deployment_type="global")
+    o = oracle([zone, world], customers={"se": Customer("SE"), "eu": Customer("eu"), "w": Customer("world")})
+    assert not may(o, "zone", customers=("se",)) and may(o, "zone", customers=("eu",))
+    assert not may(o, "world", customers=("eu",)) and may(o, "world", customers=("w",))
+
+
+def test_time():
+    o = oracle([FR, US])
+    history = o.customers["c"] = History(Customer("eu"), 0)
+    history.begin(Customer("US"), 20)
+    assert not may(o, "us", customers=("c",), since=10, until=19)
+    assert may(o, "us", customers=("c",), since=10, until=21) and may(o, "fr", customers=("c",), since=10, until=21)
+    history.end_others(22)
+    assert may(o, "fr", customers=("c",), since=21, until=30)          # sent before the acknowledgement
+    assert not may(o, "fr", customers=("c",), since=22.1, until=30)    # sent after it
+    history.begin(Customer("SE"), 40)
+    history.withdraw(41)
+    assert may(o, "us", customers=("c",), since=50, until=60)
+
+
+def test_what_must_be_refused():
+    assert not may(oracle([FR]), "fr", must_refuse="it has the member api_base")
+
+
+def test_must_serve():
+    o = oracle(ALL, customers={"a": Customer("eu"), "jp": Customer("JP")})
+    everybody = lambda e: True
+    assert o.must_serve(Wish(MASTER, ("a",), model="m"), 5, everybody)
+    assert not o.must_serve(Wish(MASTER, ("jp",), model="m"), 5, everybody)
+    assert not o.must_serve(Wish(MASTER, (), model="m"), 5, everybody)
+    assert not o.must_serve(Wish(MASTER, ("a",), model="m"), 5, lambda e: e.id == "us")
+
+
+def test_widening():
+    def config(**more):
+        return Config(1, keys={"k": Key("k", rule=more.pop("key", None))}, **more)
+
+    assert certainly_widens(config(organization="eu"), config())
+    assert certainly_widens(config(organization="eu"), config(organization="eea"))
+    assert certainly_widens(config(key="eu"), config(key=["eu", "US"]))
+    assert not certainly_widens(config(), config(organization="eu"))
+    assert not certainly_widens(config(organization="eea"), config(organization="eu"))
+
+
+def test_worlds_are_drawn_from_the_seed():
+    first, second, other = (Draw(random.Random(seed), 4).config().text([1, 2, 3, 4]) for seed in (1, 1, 2))
+    assert first == second != other
