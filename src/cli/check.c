@@ -4,10 +4,10 @@
  * build can run it.
  */
 
+#include "base/command_line.h"
 #include "base/json_out.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "config/expect.h"
 #include "config/settings_print.h"
 

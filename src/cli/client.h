@@ -6,9 +6,9 @@
  * AMBIT_API_KEY; proxy variables are ignored.
  */
 
+#include "base/command_line.h"
 #include "base/str.h"
 #include "cli/commands.h"
-#include "cli/options.h"
 
 #include <jansson.h>
 

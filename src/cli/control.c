@@ -3,9 +3,9 @@
 
 #include "control/control.h"
 
+#include "base/command_line.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "cli/process.h"
 
 #include <stdio.h>

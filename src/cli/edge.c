@@ -1,9 +1,9 @@
 /* `ambit edge`: one edge, started by the supervisor with its sockets, or by hand without. */
 
 #include "edge/edge.h"
+#include "base/command_line.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "cli/process.h"
 
 #include <stdio.h>

@@ -4,9 +4,9 @@
  */
 
 #include "base/buf.h"
+#include "base/command_line.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "cli/process.h"
 #include "config/config.h"
 #include "supervisor/supervisor.h"

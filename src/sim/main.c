@@ -1,7 +1,7 @@
 /* `ambit-sim`: the command line of the simulated model server. */
 
+#include "base/command_line.h"
 #include "base/mem.h"
-#include "cli/options.h"
 #include "sim/server.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * what was expected, and a near match where there is one.
  */
 
-#include "cli/options.h"
+#include "base/command_line.h"
 
 #include "base/mem.h"
 
