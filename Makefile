@@ -30,8 +30,7 @@ run: build
 	@scripts/run.sh $(BUILD)
 
 demo: build
-	@$(SETUP) test
-	@scripts/demo.sh $(BUILD)
+	@scripts/demo.py $(BUILD)
 
 test:
 	@$(SETUP) test
