@@ -90,6 +90,7 @@ struct exchange {
     bool out_ends;     /* the answer ends with `out` */
     size_t unconsumed; /* delivered by the upstream, credit not returned yet */
     struct sse *events;
+    bool remembered;                /* where the state of this streamed answer is */
     unsigned status;                /* sent to the client */
     enum fault fault;               /* of an answer that is Ambit's own */
     uint16_t outcome;               /* enum metric_word */

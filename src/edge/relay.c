@@ -325,6 +325,17 @@ static void render_trace_chunk(struct exchange *x, struct buf *to)
     buf_put_str(to, STR("}\n\n"));
 }
 
+/* Before the client can know the id: its next request may name it. */
+static void remember_streamed(struct exchange *x)
+{
+    str id = sse_id(x->events);
+
+    if (id.n == 0 || x->remembered)
+        return;
+    x->remembered = true;
+    response_map_put(x->worker->edge->responses, id, x->key_id, x->attempt->endpoint_id);
+}
+
 static void forward_events(struct exchange *x, str slice)
 {
     struct sse_event_mark mark;
@@ -332,6 +343,7 @@ static void forward_events(struct exchange *x, str slice)
     while (x->state != EXCHANGE_OVER && slice.n) {
         size_t used = sse_feed(x->events, slice, &mark);
 
+        remember_streamed(x);
         if (mark.kind == SSE_MARK_NONE) {
             forward_str(x, slice, STREAM_MORE);
             return;
@@ -396,7 +408,8 @@ void relay_begin(struct exchange *x, const struct http_head *head, enum stream_e
     if (end == STREAM_END)
         x->relay = RELAY_RAW;
     if (x->relay == RELAY_EVENTS)
-        x->events = sse_new(x->facts.trace ? SSE_FIND_DONE : SSE_WATCH);
+        x->events = sse_new((x->facts.trace ? SSE_FIND_DONE : SSE_WATCH) |
+                            (x->surface.surface->remembers ? SSE_FIND_ID : SSE_WATCH));
     int64_t length = x->relay == RELAY_RAW ? head->content_length : HTTP_LENGTH_NONE;
     send_head(x, head, end == STREAM_END && length < 0 ? 0 : length, end);
     stream_flush(x->client);

@@ -4,7 +4,7 @@
 #include "http/usage.h"
 
 struct sse {
-    enum sse_wish wish;
+    unsigned wishes; /* enum sse_wish */
     struct buf line; /* the beginning of a line whose end has not come; only lines that may matter
                         are kept */
     bool skipping;   /* the rest of a line that is too long, or of no interest */
@@ -14,13 +14,15 @@ struct sse {
     bool done_told;
     bool has_usage;
     uint64_t prompt, completion;
+    char *id; /* of SSE_ID_MAX bytes, where it was found */
+    size_t id_n;
 };
 
-struct sse *sse_new(enum sse_wish wish)
+struct sse *sse_new(unsigned wishes)
 {
     struct sse *s = mem_zalloc(sizeof(*s));
 
-    s->wish = wish;
+    s->wishes = wishes;
     s->line_is_empty = s->blank = true;
     buf_init(&s->line, SSE_LINE_MAX);
     return s;
@@ -31,6 +33,7 @@ void sse_free(struct sse *s)
     if (!s)
         return;
     buf_deinit(&s->line);
+    mem_free(s->id);
     mem_free(s);
 }
 
@@ -47,12 +50,24 @@ static bool says_done(str line)
     return str_eq(data_of(line), STR("[DONE]"));
 }
 
+static void find_id(struct sse *s, str data)
+{
+    str id;
+
+    s->wishes &= ~(unsigned)SSE_FIND_ID;
+    s->id = mem_alloc(SSE_ID_MAX);
+    if (answer_id_read(data, s->id, SSE_ID_MAX, &id))
+        s->id_n = id.n;
+}
+
 /* A usage is looked for only where the text has the word: most chunks don't. */
 static void look_at(struct sse *s, str line)
 {
     str data = data_of(line);
     uint64_t prompt = 0, completion = 0;
 
+    if (data.n && s->wishes & SSE_FIND_ID)
+        find_id(s, data);
     if (data.n == 0 || str_search(data, STR("\"usage\"")) == data.n)
         return;
     if (usage_read(data, &prompt, &completion) == USAGE_FOUND) {
@@ -120,7 +135,7 @@ size_t sse_feed(struct sse *s, str slice, struct sse_event_mark *ret_mark)
             keep_part(s, part);
             return slice.n;
         }
-        if (s->wish == SSE_FIND_DONE && !s->done_told && s->line_is_empty && says_done(part)) {
+        if (s->wishes & SSE_FIND_DONE && !s->done_told && s->line_is_empty && says_done(part)) {
             s->done_told = true;
             ret_mark->kind = SSE_MARK_DONE;
             return at;
@@ -138,6 +153,11 @@ void sse_usage(const struct sse *s, uint64_t *ret_prompt, uint64_t *ret_completi
         return;
     *ret_prompt = s->prompt;
     *ret_completion = s->completion;
+}
+
+str sse_id(const struct sse *s)
+{
+    return str_make(s->id, s->id_n);
 }
 
 bool sse_at_boundary(const struct sse *s)

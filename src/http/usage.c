@@ -59,6 +59,16 @@ enum usage_result usage_read(str json, uint64_t *ret_prompt, uint64_t *ret_compl
     return result == USAGE_INVALID ? USAGE_NONE : result;
 }
 
+static bool copy_id(const struct json_member *id, str json, char *storage, size_t room, str *ret_id)
+{
+    if (id->kind != JSON_STRING || id->value_escaped || id->value_n - 2 > room)
+        return false;
+    str text = json_value_text(id, json, NULL);
+    memcpy(storage, text.p, text.n);
+    *ret_id = str_make(storage, text.n);
+    return true;
+}
+
 bool answer_id_read(str json, char *storage, size_t room, str *ret_id)
 {
     struct json_scan *scan = scan_whole(json);
@@ -66,14 +76,12 @@ bool answer_id_read(str json, char *storage, size_t room, str *ret_id)
 
     if (!scan)
         return false;
+    const struct json_member *response = json_scan_find(scan, json, STR("response"));
     const struct json_member *id = json_scan_find(scan, json, STR("id"));
-    if (id && id->kind == JSON_STRING && !id->value_escaped && id->value_n - 2 <= room) {
-        str text = json_value_text(id, json, NULL);
-
-        memcpy(storage, text.p, text.n);
-        *ret_id = str_make(storage, text.n);
-        found = true;
-    }
+    if (id)
+        found = copy_id(id, json, storage, room, ret_id);
+    else if (response && response->kind == JSON_OBJECT)
+        found = answer_id_read(json_value_raw(response, json), storage, room, ret_id);
     json_scan_free(scan);
     return found;
 }

@@ -15,6 +15,6 @@ enum usage_result {
 /* Outputs are untouched unless USAGE_FOUND. */
 enum usage_result usage_read(str json, uint64_t *ret_prompt, uint64_t *ret_completion);
 
-/* The string member `id` at the top; false if there is none. `storage` must hold the text where it
- * is returned as a copy. */
+/* The string member `id`, at the top or, in events of the responses API, inside `response`; false
+ * if there is none. `storage` must hold the text where it is returned as a copy. */
 bool answer_id_read(str json, char *storage, size_t room, str *ret_id);
