@@ -165,6 +165,10 @@ void relay_body(struct exchange *x, str slice);
 void relay_end(struct exchange *x);
 void relay_broken(struct exchange *x, enum route_outcome outcome);
 
+/* relay_head.c: sends the answer's head as this exchange's kind of relay wants it. */
+void relay_send_head(struct exchange *x, const struct http_head *head, int64_t content_length,
+                     enum stream_end end);
+
 /* Sends what `out` holds; true when all is gone. */
 bool relay_flush(struct exchange *x);
 
