@@ -13,13 +13,13 @@
 #include "base/arena.h"
 
 enum json_kind {
-    JSON_STRING,
-    JSON_NUMBER,
-    JSON_OBJECT,
-    JSON_ARRAY,
-    JSON_TRUE,
-    JSON_FALSE,
-    JSON_NULL
+    JSON_KIND_STRING,
+    JSON_KIND_NUMBER,
+    JSON_KIND_OBJECT,
+    JSON_KIND_ARRAY,
+    JSON_KIND_TRUE,
+    JSON_KIND_FALSE,
+    JSON_KIND_NULL
 };
 
 struct json_member {

@@ -2,27 +2,58 @@
 
 #include "base/utf8.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
-size_t json_skip_plain(str text, size_t at)
+#if defined(__x86_64__)
+/* Blocks of 64 bytes. Signed: controls and everything from 0x80 on are below 0x20. */
+__attribute__((target("avx2"))) static size_t skip_blocks_avx2(const char *p, size_t n)
 {
+    const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\');
+    const __m256i least = _mm256_set1_epi8(0x20);
+    size_t at = 0;
+
+    for (; at + 64 <= n; at += 64) {
+        __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(p + at));
+        __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + at + 32));
+        __m256i below = _mm256_or_si256(_mm256_cmpgt_epi8(least, a), _mm256_cmpgt_epi8(least, b));
+        __m256i quotes = _mm256_or_si256(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote));
+        __m256i slashes =
+            _mm256_or_si256(_mm256_cmpeq_epi8(a, backslash), _mm256_cmpeq_epi8(b, backslash));
+
+        if (_mm256_movemask_epi8(_mm256_or_si256(below, _mm256_or_si256(quotes, slashes))))
+            break;
+    }
+    return at;
+}
+
+/* How many bytes from p on are plain for sure, by the widest registers there are. */
+static size_t skip_blocks(const char *p, size_t n)
+{
+    return __builtin_cpu_supports("avx2") ? skip_blocks_avx2(p, n) : 0;
+}
+#else
+static size_t skip_blocks(const char *p, size_t n)
+{
+    (void)p;
+    (void)n;
+    return 0;
+}
+#endif
+
+size_t json_skip_far(str text, size_t at)
+{
+    at += skip_blocks(text.p + at, text.n - at);
 #if defined(__SSE2__)
     for (; at + 16 <= text.n; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(text.p + at));
-        __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-        __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-        __m128i below = _mm_cmplt_epi8(
-            bytes, _mm_set1_epi8(0x20)); /* signed: controls and everything from 0x80 */
-        int hits = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), below));
+        unsigned hits = json_special_mask(text.p + at);
 
         if (hits)
-            return at + (size_t)__builtin_ctz((unsigned)hits);
+            return at + (size_t)__builtin_ctz(hits);
     }
 #endif
-    while (at < text.n && text.p[at] != '"' && text.p[at] != '\\' &&
-           (signed char)text.p[at] >= 0x20)
+    while (at < text.n && !json_is_special(text.p[at]))
         at++;
     return at;
 }

@@ -51,3 +51,48 @@ size_t utf8_put(uint32_t point, char *to)
     to[3] = (char)(0x80 | (point & 0x3f));
     return 4;
 }
+
+static inline bool follows(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+/* Three or four bytes: the range of the second depends on the first where there would be overlong
+ * forms, surrogates, or more than U+10FFFF (RFC 3629 section 4). */
+static size_t long_form(const unsigned char *p)
+{
+    unsigned second = p[1];
+
+    if (p[0] < 0xf0) {
+        unsigned lo = p[0] == 0xe0 ? 0xa0 : 0x80, hi = p[0] == 0xed ? 0x9f : 0xbf;
+
+        return second >= lo && second <= hi && follows(p[2]) ? 3 : 0;
+    }
+    unsigned lo = p[0] == 0xf0 ? 0x90 : 0x80, hi = p[0] == 0xf4 ? 0x8f : 0xbf;
+    return p[0] <= 0xf4 && second >= lo && second <= hi && follows(p[2]) && follows(p[3]) ? 4 : 0;
+}
+
+enum utf8_stop utf8_skip(str s, size_t *at)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t i = *at;
+
+    while (s.n - i >= 4 && p[i] >= 0x80) {
+        size_t n = p[i] < 0xe0 ? (p[i] >= 0xc2 && follows(p[i + 1]) ? 2 : 0) : long_form(p + i);
+
+        if (n == 0)
+            break;
+        i += n;
+    }
+    while (i < s.n && p[i] >= 0x80) {
+        int n = utf8_length(str_from(s, i));
+
+        if (n <= 0) {
+            *at = i;
+            return n == 0 ? UTF8_CUT : UTF8_BAD;
+        }
+        i += (size_t)n;
+    }
+    *at = i;
+    return i == s.n ? UTF8_CUT : UTF8_ASCII;
+}

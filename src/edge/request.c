@@ -72,9 +72,9 @@ static bool read_string(struct reading *r, const struct json_scan *scan, str tex
     const struct json_member *m = json_scan_find(scan, text, str_of(name));
 
     *ret_value = STR_NULL;
-    if (!m || m->kind == JSON_NULL)
+    if (!m || m->kind == JSON_KIND_NULL)
         return true;
-    if (m->kind != JSON_STRING)
+    if (m->kind != JSON_KIND_STRING)
         return refuse_type(r, param, "a string");
     *ret_value = json_value_text(m, text, r->arena);
     return true;
@@ -87,7 +87,7 @@ static bool read_model(struct reading *r)
     if (!m)
         return refuse(r, FAULT_MISSING_FIELD, STR("model: expected the name of a model"),
                       STR("model"));
-    if (m->kind != JSON_STRING)
+    if (m->kind != JSON_KIND_STRING)
         return refuse_type(r, "model", "a string");
     r->facts->model = json_value_text(m, r->text, r->arena);
     r->facts->model_at = m->value_at;
@@ -100,9 +100,9 @@ static bool read_stream(struct reading *r)
 {
     const struct json_member *m = json_scan_find(r->scan, r->text, STR("stream"));
 
-    if (m && m->kind != JSON_TRUE && m->kind != JSON_FALSE && m->kind != JSON_NULL)
+    if (m && m->kind != JSON_KIND_TRUE && m->kind != JSON_KIND_FALSE && m->kind != JSON_KIND_NULL)
         return refuse_type(r, "stream", "true or false");
-    r->facts->stream = m && m->kind == JSON_TRUE;
+    r->facts->stream = m && m->kind == JSON_KIND_TRUE;
     return true;
 }
 
@@ -127,7 +127,7 @@ static bool read_metadata(struct reading *r)
 {
     const struct json_member *m = json_scan_find(r->scan, r->text, STR("metadata"));
 
-    if (!m || m->kind != JSON_OBJECT)
+    if (!m || m->kind != JSON_KIND_OBJECT)
         return true; /* other shapes are the upstream's to judge: they can't name a customer */
     struct json_scan *inner = scan_inner(r, m, "metadata");
     if (!inner)
@@ -161,7 +161,7 @@ static bool read_budget(struct reading *r, const struct json_scan *inner, str te
     const struct json_member *m = json_scan_find(inner, text, STR("latency_budget_ms"));
     uint64_t budget_ms;
 
-    if (!m || m->kind == JSON_NULL)
+    if (!m || m->kind == JSON_KIND_NULL)
         return true;
     if (!json_value_u64(m, text, &budget_ms) || budget_ms == 0 || budget_ms > LATENCY_BUDGET_MAX_MS)
         return refuse(r, FAULT_INVALID_LATENCY_BUDGET,
@@ -176,9 +176,9 @@ static bool read_trace(struct reading *r, const struct json_scan *inner, str tex
 {
     const struct json_member *m = json_scan_find(inner, text, STR("trace"));
 
-    if (m && m->kind != JSON_TRUE && m->kind != JSON_FALSE && m->kind != JSON_NULL)
+    if (m && m->kind != JSON_KIND_TRUE && m->kind != JSON_KIND_FALSE && m->kind != JSON_KIND_NULL)
         return refuse_type(r, "vetted.trace", "true or false");
-    r->facts->trace = m && m->kind == JSON_TRUE;
+    r->facts->trace = m && m->kind == JSON_KIND_TRUE;
     return true;
 }
 
@@ -240,9 +240,9 @@ static bool read_vetted(struct reading *r)
     if (!m)
         return true;
     cut_out(r, m);
-    if (m->kind == JSON_NULL)
+    if (m->kind == JSON_KIND_NULL)
         return true;
-    if (m->kind != JSON_OBJECT)
+    if (m->kind != JSON_KIND_OBJECT)
         return refuse_type(r, "vetted", "an object");
     struct json_scan *inner = scan_inner(r, m, "vetted");
     if (!inner)

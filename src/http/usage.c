@@ -50,10 +50,10 @@ enum usage_result usage_read(str json, uint64_t *ret_prompt, uint64_t *ret_compl
         return USAGE_INVALID;
     const struct json_member *usage = json_scan_find(scan, json, STR("usage"));
     const struct json_member *response = usage ? NULL : json_scan_find(scan, json, STR("response"));
-    if (usage && usage->kind == JSON_OBJECT &&
+    if (usage && usage->kind == JSON_KIND_OBJECT &&
         read_usage(json_value_raw(usage, json), ret_prompt, ret_completion))
         result = USAGE_FOUND;
-    else if (response && response->kind == JSON_OBJECT)
+    else if (response && response->kind == JSON_KIND_OBJECT)
         result = usage_read(json_value_raw(response, json), ret_prompt, ret_completion);
     json_scan_free(scan);
     return result == USAGE_INVALID ? USAGE_NONE : result;
@@ -61,7 +61,7 @@ enum usage_result usage_read(str json, uint64_t *ret_prompt, uint64_t *ret_compl
 
 static bool copy_id(const struct json_member *id, str json, char *storage, size_t room, str *ret_id)
 {
-    if (id->kind != JSON_STRING || id->value_escaped || id->value_n - 2 > room)
+    if (id->kind != JSON_KIND_STRING || id->value_escaped || id->value_n - 2 > room)
         return false;
     str text = json_value_text(id, json, NULL);
     memcpy(storage, text.p, text.n);
@@ -80,7 +80,7 @@ bool answer_id_read(str json, char *storage, size_t room, str *ret_id)
     const struct json_member *id = json_scan_find(scan, json, STR("id"));
     if (id)
         found = copy_id(id, json, storage, room, ret_id);
-    else if (response && response->kind == JSON_OBJECT)
+    else if (response && response->kind == JSON_KIND_OBJECT)
         found = answer_id_read(json_value_raw(response, json), storage, room, ret_id);
     json_scan_free(scan);
     return found;

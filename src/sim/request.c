@@ -73,7 +73,7 @@ static struct json_scan *scan_inside(const struct json_scan *scan, str text, con
 {
     const struct json_member *m = json_scan_find(scan, text, str_of(name));
 
-    if (!m || m->kind != JSON_OBJECT)
+    if (!m || m->kind != JSON_KIND_OBJECT)
         return NULL;
     struct json_scan *inner = json_scan_new(MEMBERS_MAX, DEPTH_MAX);
     *ret_text = json_value_raw(m, text);
@@ -91,7 +91,7 @@ static void read_options(struct sim_exchange *x, const struct json_scan *scan, s
 
     if (inner) {
         usage = json_scan_find(inner, inner_text, STR("include_usage"));
-        x->usage = usage && usage->kind == JSON_TRUE ? SIM_WITH_USAGE : SIM_WITHOUT_USAGE;
+        x->usage = usage && usage->kind == JSON_KIND_TRUE ? SIM_WITH_USAGE : SIM_WITHOUT_USAGE;
         json_scan_free(inner);
     }
     inner = scan_inside(scan, text, "sim", &inner_text);
@@ -113,7 +113,7 @@ static size_t count_inputs(const struct json_scan *scan, str text)
     size_t n = 1, depth = 0;
     bool quoted = false;
 
-    if (!m || m->kind != JSON_ARRAY)
+    if (!m || m->kind != JSON_KIND_ARRAY)
         return 1;
     str array = json_value_raw(m, text);
     for (size_t i = 0; i < array.n; i++) {
@@ -139,9 +139,9 @@ static void read_json(struct sim_exchange *x, const struct json_scan *scan, str 
     const struct json_member *stream = json_scan_find(scan, text, STR("stream"));
     uint64_t most;
 
-    if (model && model->kind == JSON_STRING)
+    if (model && model->kind == JSON_KIND_STRING)
         x->answer.model = json_value_text(model, text, &x->arena);
-    x->stream = stream && stream->kind == JSON_TRUE &&
+    x->stream = stream && stream->kind == JSON_KIND_TRUE &&
                 (x->route == SIM_ROUTE_CHAT || x->route == SIM_ROUTE_COMPLETION ||
                  x->route == SIM_ROUTE_RESPONSE);
     most = number_of(scan, text, "max_tokens", UINT64_MAX, TOKENS_MAX);
