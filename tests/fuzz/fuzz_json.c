@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (in_two < JSON_SCAN_INVALID)
         in_two = json_scan_feed(cut_in_two, text, JSON_SCAN_LAST);
     assert(result == in_two || (result >= JSON_SCAN_INVALID && in_two >= JSON_SCAN_INVALID));
-    /* jansson bounds numbers and depth in its own way. */
+    /* jansson bounds numbers and depth in its own way, and lets a NUL pass behind a number. */
     json_error_t error;
     json_t *value = json_loadb(text.p, text.n, JSON_ALLOW_NUL, &error);
     bool accepted = json_is_object(value);
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (result == JSON_SCAN_DONE)
         assert(accepted || its_own_bounds);
     else if (result == JSON_SCAN_INVALID)
-        assert(!accepted);
+        assert(!accepted || memchr(text.p, '\0', text.n));
     if (result == JSON_SCAN_DONE && accepted)
         compare_members(whole, text, value);
     json_decref(value);

@@ -133,6 +133,17 @@ static bool jansson_accepts(str text)
     return accepted;
 }
 
+/* It reads numbers into 64 bits; a scanner has no need to. */
+static bool is_too_big_for_jansson(str text)
+{
+    json_error_t error;
+    json_t *value = json_loadb(text.p, text.n, JSON_ALLOW_NUL, &error);
+    bool too_big = !value && json_error_code(&error) == json_error_numeric_overflow;
+
+    json_decref(value);
+    return too_big;
+}
+
 static void valid_texts_in_all_pieces(void)
 {
     for (size_t i = 0; i < COUNT_OF(valid); i++) {
@@ -240,13 +251,15 @@ static void agrees_with_another_parser(void)
 
         memcpy(text, from, n);
         for (int edits = rand_r(&seed) % 3 + 1; edits; edits--)
-            text[(size_t)rand_r(&seed) % n] = "{}[]:,\"\\u0x \n-e.\x80\xc3t"[rand_r(&seed) % 20];
+            text[(size_t)rand_r(&seed) % n] = "{}[]:,\"\\u0x \n-e.\x80\xc3t"[rand_r(&seed) % 19];
         struct json_scan *s = json_scan_new(MEMBERS, DEPTH);
         enum json_scan_result result =
             scan_at(str_make(text, n), (size_t)rand_r(&seed) % (n + 1), s);
         json_scan_free(s);
         if (result == JSON_SCAN_DUPLICATE || result == JSON_SCAN_TOO_DEEP)
             continue; /* stricter by intention */
+        if (is_too_big_for_jansson(str_make(text, n)))
+            continue;
         if ((result == JSON_SCAN_DONE) != jansson_accepts(str_make(text, n)))
             printf("  %.*s\n", (int)n, text);
         CHECK((result == JSON_SCAN_DONE) == jansson_accepts(str_make(text, n)));
