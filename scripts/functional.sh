@@ -10,4 +10,4 @@ export AMBIT_BUILD=$build
 export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:exitcode=99:detect_leaks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
 export NO_PROXY='*' no_proxy='*'
-exec .venv/bin/python -m pytest -q -p no:cacheprovider --timeout 300 tests/functional "$@"
+exec .venv/bin/python -m pytest -q -p no:cacheprovider --timeout 300 tests/functional tests/chaos "$@"

@@ -64,7 +64,8 @@ int cli_edge(int argc, char **argv)
     const struct cli_syntax syntax = {
         .usage = "ambit edge --link PATH [OPTION ...]",
         .about = "Runs an edge alone, beside a control plane that runs already. `ambit serve` "
-                 "starts both.\nSIGTERM drains it.",
+                 "starts both.\nSIGTERM drains it; SIGUSR2 too, and leaves idle clients time to go "
+                 "over to another.",
         .options = options,
         .n_options = COUNT_OF(options),
     };

@@ -130,10 +130,12 @@ void link_server_when_in_force(struct link_server *s, uint64_t revision,
     w->deadline.on_expire = on_waited;
     list_init(&w->link);
     list_append(&s->waiters, &w->link);
-    if (all_confirmed(s, revision))
+    if (all_confirmed(s, revision)) {
         waiter_done(w);
-    else
-        deadline_set(s->loop, &w->deadline, WAIT_MS);
+        return;
+    }
+    deadline_set(s->loop, &w->deadline, WAIT_MS);
+    deadline_set(s->loop, &s->recheck, RECHECK_MS);
 }
 
 /* --- queries

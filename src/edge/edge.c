@@ -17,6 +17,7 @@
 enum {
     TICK_MS = 1000,
     ALONE_MS = 2000,
+    STOP_IDLE_MS = 250,
     RESPONSES_MAX = 65536,
     PATH_BYTES = 4096,
     LISTEN_FDS_MAX = 64
@@ -261,14 +262,16 @@ void edge_answer_query(struct edge *edge, str what, struct buf *to)
     }
 }
 
-static void begin_drain(struct edge *edge)
+/* An edge that has a successor keeps idle connections for as long as their clients may count on
+ * them, and answers what still comes; one that has none closes them once nothing can be on its way.
+ */
+static void drain_workers(struct edge *edge, int64_t idle_ms)
 {
-    if (atomic_exchange(&edge->draining, true)) {
-        loop_stop(edge->loop);
-        return;
-    }
     const struct catalog *c = publisher_newest(edge->publisher);
+
     log_event(LOG_INFO, "draining", LOG_NUM("workers", edge->n_workers));
+    atomic_store(&edge->drain_idle_ms, idle_ms);
+    atomic_store(&edge->draining, true);
     if (edge->n_workers == 0 || !c) {
         loop_stop(edge->loop);
         return;
@@ -276,6 +279,24 @@ static void begin_drain(struct edge *edge)
     deadline_set(edge->loop, &edge->drain_limit, c->settings.drain_ms);
     for (size_t i = 0; i < edge->n_workers; i++)
         worker_drain(&edge->workers[i]);
+}
+
+static void retire(struct edge *edge)
+{
+    const struct catalog *c = publisher_newest(edge->publisher);
+
+    if (!atomic_load(&edge->draining))
+        drain_workers(edge, c ? c->settings.keep_alive_ms : 0);
+}
+
+static void stop(struct edge *edge)
+{
+    if (edge->stopping) {
+        loop_stop(edge->loop);
+        return;
+    }
+    edge->stopping = true;
+    drain_workers(edge, STOP_IDLE_MS);
 }
 
 static void on_drain_limit(struct deadline *deadline)
@@ -291,7 +312,9 @@ static void on_signal(struct loop_io *io, uint32_t events)
     (void)events;
     while (read(io->fd, &info, sizeof(info)) == sizeof(info))
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
-            begin_drain(edge);
+            stop(edge);
+        else if (info.ssi_signo == SIGUSR2)
+            retire(edge);
 }
 
 static int watch_signals(struct edge *edge)
@@ -302,6 +325,7 @@ static int watch_signals(struct edge *edge)
     sigaddset(&watched, SIGTERM);
     sigaddset(&watched, SIGINT);
     sigaddset(&watched, SIGHUP);
+    sigaddset(&watched, SIGUSR2);
     signal(SIGPIPE, SIG_IGN);
     /* Before any thread is made: they inherit the mask. */
     pthread_sigmask(SIG_BLOCK, &watched, NULL);

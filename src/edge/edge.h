@@ -27,7 +27,8 @@ struct edge_options {
     unsigned workers;
 };
 
-/* Serves until SIGTERM has been received and everything drained. Returns an exit status. */
+/* Serves until SIGTERM (the end) or SIGUSR2 (another edge has taken over) has been received and
+ * everything drained. Returns an exit status. */
 int edge_main(const struct edge_options *options);
 
 struct edge_link;
@@ -48,6 +49,7 @@ struct edge {
     struct relays *relays;         /* management requests under way */
     struct metrics_shard *metrics; /* of the main thread */
     uint64_t revision;             /* in force on every worker */
+    bool stopping;                 /* told to end: another such signal ends it at once */
     bool unsaved;                  /* and newer than what lies on disk */
     int exit_status;
     size_t n_drained;
@@ -59,6 +61,7 @@ struct edge {
         heard_wall_ns; /* when the control plane was last heard: the policy lease runs from here */
     _Atomic bool serving; /* a policy is in force */
     _Atomic bool draining;
+    _Atomic int64_t drain_idle_ms; /* how long idle connections are kept then */
 };
 
 /* --- what workers ask of the main thread; any worker, never blocks

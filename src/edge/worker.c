@@ -168,7 +168,7 @@ static void on_drain(struct loop_signal *signal)
         listener_stop(&w->listeners[i]);
     w->n_listeners = 0;
     w->draining = true;
-    http_server_drain(w->server, worker_catalog(w)->settings.keep_alive_ms);
+    http_server_drain(w->server, atomic_load(&w->edge->drain_idle_ms));
 }
 
 static void on_stop(struct loop_signal *signal)

@@ -164,15 +164,24 @@ void server_begin(struct server *s)
 
 /* --- stopping */
 
-void server_stop_child(struct server *s, struct child *child)
+static void let_end(struct child *child, int signal, int64_t limit_ms)
 {
-    int64_t limit_ms = child->role == CHILD_EDGE ? s->is.drain_limit_ms : s->is.control_stop_ms;
-
     if (child->state == CHILD_STOPPING)
         return;
     child->state = CHILD_STOPPING;
     child->deadline_ns = clock_monotonic_ns() + limit_ms * NS_PER_MS;
-    child_signal(child, SIGTERM);
+    child_signal(child, signal);
+}
+
+void server_stop_child(struct server *s, struct child *child)
+{
+    let_end(child, SIGTERM,
+            child->role == CHILD_EDGE ? s->is.drain_limit_ms : s->is.control_stop_ms);
+}
+
+void server_retire_edge(struct server *s, struct child *child)
+{
+    let_end(child, SIGUSR2, s->is.drain_limit_ms);
 }
 
 /* The next step of stopping the server, if it is time for one. */
@@ -208,8 +217,13 @@ void server_stop(struct server *s)
     log_event(LOG_INFO, "stopping", LOG_NUM("edges", count_edges(s)));
     s->phase = SERVER_DRAINING;
     for (size_t i = 0; i < s->is.n_children; i++) {
-        if (s->is.children[i].role == CHILD_EDGE)
-            server_stop_child(s, &s->is.children[i]);
+        struct child *c = &s->is.children[i];
+
+        /* One that was retired before has nobody to leave its clients to any more. */
+        if (c->role == CHILD_EDGE && c->state == CHILD_STOPPING)
+            child_signal(c, SIGTERM);
+        else if (c->role == CHILD_EDGE)
+            server_stop_child(s, c);
     }
     /* From when the last edge has closed its own, connections are refused instead of left waiting.
      */

@@ -77,6 +77,10 @@ struct child *server_start(struct server *s, enum child_role role, int exe_fd);
 /* SIGTERM, and SIGKILL when its limit has passed. */
 void server_stop_child(struct server *s, struct child *child);
 
+/* The same for an edge that another one has replaced: SIGUSR2, which leaves its clients time to go
+ * over to that one. */
+void server_retire_edge(struct server *s, struct child *child);
+
 /* Steps of an upgrade, after the event that each is named after. */
 void upgrade_on_edge_ready(struct server *s);
 void upgrade_on_edge_gone(struct server *s);

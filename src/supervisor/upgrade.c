@@ -80,7 +80,7 @@ void upgrade_on_edge_ready(struct server *s)
         struct child *c = &s->is.children[i];
 
         if (c->role == CHILD_EDGE && c->generation != s->candidate)
-            server_stop_child(s, c);
+            server_retire_edge(s, c);
     }
     s->candidate = 0;
     s->parts[CHILD_EDGE].start_at_ns = SERVER_NEVER;

@@ -72,6 +72,8 @@ class Connection(asyncio.Protocol):
 
     def expect(self):
         """The answer to a request whose bytes are about to be written."""
+        if self.lost:
+            raise Gone("closed before the request")
         answer = Answer(asyncio.get_running_loop().create_future())
         self.waiting.append(answer)
         return answer

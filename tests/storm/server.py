@@ -18,6 +18,7 @@ class Server:
         self.key = key
         self.process = None
         self.killed = 0
+        self.stopping = False
 
     def start(self):
         command = [self.build / "ambit", "serve", "--config", self.config, "--data-dir", self.folder / "data",
@@ -61,8 +62,11 @@ class Server:
         return pids
 
     def signal(self, number):
-        if self.alive():
-            self.process.send_signal(number)
+        """A second SIGTERM would kill what a first one lets end."""
+        if not self.alive() or self.stopping:
+            return
+        self.stopping = number == signal.SIGTERM
+        self.process.send_signal(number)
 
     def write_config(self, text):
         """As an editor should: the file is there whole or not at all."""
@@ -72,8 +76,7 @@ class Server:
 
     async def stop(self, seconds=90):
         """The exit status, or None if it had to be killed."""
-        if self.alive():
-            self.process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         for _ in range(int(seconds / 0.05)):
             if not self.alive():
                 return self.process.returncode

@@ -192,8 +192,8 @@ class World:
         answers = []
         try:
             for request in batch:
-                answers.append(connection.expect())
                 request.sent_at = self.now()
+                answers.append(connection.expect())
                 for pause, piece in request.pieces:
                     if pause:
                         await asyncio.sleep(pause)
@@ -213,7 +213,7 @@ class World:
         except TimeoutError:
             self.violation("hang", f"no answer after {HANG_SECONDS} s", request=request)
         except client.Gone as error:
-            self.gone(request, answers[len(answers) - 1], error, batch)
+            self.gone(request, error, batch)
         except Broken as error:
             self.violation("broken_answer", str(error), request=request)
         finally:
@@ -229,7 +229,7 @@ class World:
             self.count(f"refusal {code}")
         self.judge.answer(request, message)
 
-    def gone(self, request, answer, error, batch):
+    def gone(self, request, error, batch):
         """The connection went before the answer was whole: somebody must have killed or cut something."""
         self.count("gone")
         killed = any(at > request.sent_at - 3 for at in self.edge_kills)
@@ -319,11 +319,11 @@ class World:
         connection = await self.connect()
         if connection is None:
             return False
-        answer = connection.expect()
         request.sent_at = self.now()
         request.contacts = []
-        connection.write(request.head + request.body)
         try:
+            answer = connection.expect()
+            connection.write(request.head + request.body)
             async with asyncio.timeout(HANG_SECONDS):
                 self.last_answer = await answer.future
         except TimeoutError:

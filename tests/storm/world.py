@@ -226,8 +226,9 @@ class Draw:
         return rule
 
     def wide_rule(self, config):
-        return self.random.choice([["eu", "uk", "us", "CH"], {"allow": ["world"], "exclude": [self.place(config)]}, ["eea-uk-ch", "us"],
-                                   {"exclude": ["US"]}, "eea", self.rule(config, ("list", "full"))])
+        r = self.random
+        rules = [["eu", "uk", "us", "CH"], {"allow": ["world"], "exclude": [r.choice(ZONES[:-1])]}, ["eea-uk-ch", "us"], {"exclude": ["US"]}, "eea"]
+        return r.choice([*rules, self.rule(config, ("list", "full"))])
 
     # --- endpoints
 

@@ -6,7 +6,7 @@
  *   ready   (the default) says 'R' and lives; ends at SIGTERM
  *   die     exits with 1 before it is ready
  *   hang    gets ready only at SIGUSR1
- *   linger  gets ready; drains after SIGTERM until it gets SIGUSR1
+ *   linger  gets ready; drains after SIGTERM or SIGUSR2 until it gets SIGUSR1
  *
  * An edge that is ready accepts connections and answers each with its generation.
  */
@@ -132,8 +132,8 @@ static void take_signal(int fd)
         return;
     if (info.ssi_signo == SIGHUP)
         say("hup");
-    if (info.ssi_signo == SIGTERM) {
-        say("term");
+    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGUSR2) {
+        say(info.ssi_signo == SIGTERM ? "term" : "retire");
         me.draining = true;
         if (!mode_is("linger"))
             exit(0);
@@ -164,6 +164,7 @@ static int open_signals(void)
     sigaddset(&handled, SIGTERM);
     sigaddset(&handled, SIGHUP);
     sigaddset(&handled, SIGUSR1);
+    sigaddset(&handled, SIGUSR2);
     sigprocmask(SIG_BLOCK, &handled, NULL);
     return signalfd(-1, &handled, SFD_CLOEXEC);
 }
