@@ -202,7 +202,7 @@ static void upgrade_starts_the_new_edge_before_it_stops_the_old(void)
     pid_t candidate = harness_line_pid(&h);
     CHECK_INT(harness_answer(harness_connect(&h)), 2);
     kill(candidate, SIGUSR1);
-    CHECK(harness_expect(&h, "edge 2", "term"));
+    CHECK(harness_expect(&h, "edge 2", "retire"));
     CHECK(harness_expect(&h, "upgraded", "supervisor"));
     CHECK_INT(harness_answer(harness_connect(&h)), 3);
 }
