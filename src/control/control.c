@@ -14,7 +14,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, DEBOUNCE_MS = 200 };
+enum { PATH_BYTES = 4096, DEBOUNCE_MS = 200, ENDING_MS = 10, ENDINGS_MAX = 200 };
 
 struct control {
     const struct control_options *options;
@@ -24,7 +24,8 @@ struct control {
     struct api api;
     struct http_api *http;
     struct loop_io signals, changes;
-    struct deadline debounce;
+    struct deadline debounce, ending;
+    unsigned n_endings;
     int own_link_fd, own_listen_fd;
 };
 
@@ -213,6 +214,17 @@ static void watch_file(struct control *c)
                   LOG_NUM("errno", errno));
 }
 
+/* Writes that wait to be in force get their answers first: none of them waits for long. */
+static void on_ending(struct deadline *deadline)
+{
+    struct control *c = container_of(deadline, struct control, ending);
+
+    if (link_server_is_waited_for(c->link) && ++c->n_endings < ENDINGS_MAX)
+        deadline_set(c->loop, &c->ending, ENDING_MS);
+    else
+        loop_stop(c->loop);
+}
+
 static void on_signal(struct loop_io *io, uint32_t events)
 {
     struct control *c = container_of(io, struct control, signals);
@@ -223,7 +235,7 @@ static void on_signal(struct loop_io *io, uint32_t events)
         if (info.ssi_signo == SIGHUP)
             reload(c, "SIGHUP");
         else
-            loop_stop(c->loop);
+            on_ending(&c->ending);
     }
 }
 
@@ -279,6 +291,7 @@ static bool set_up(struct control *c)
     c->api = (struct api){c->loop, &c->policy, c->link};
     c->http = http_api_new(&c->api, listen_fd);
     c->debounce.on_expire = on_debounced;
+    c->ending.on_expire = on_ending;
     watch_file(c);
     return c->link && c->http;
 }
@@ -286,6 +299,8 @@ static bool set_up(struct control *c)
 static void tear_down(struct control *c)
 {
     deadline_cancel(&c->debounce);
+    deadline_cancel(&c->ending);
+    link_server_end_waiting(c->link);
     http_api_free(c->http);
     link_server_free(c->link);
     policy_close(&c->policy);

@@ -95,4 +95,4 @@ void link_edge_absent(struct link_server *s, const struct edge_peer *e);
 void link_check_waiters(struct link_server *s);
 void link_on_recheck(struct deadline *deadline);
 bool link_take_reply(struct edge_peer *e, struct wire_reader *r);
-void link_end_waiting(struct link_server *s);
+void link_forget_absent(struct link_server *s);

@@ -222,11 +222,12 @@ void link_server_free(struct link_server *s)
 {
     if (!s)
         return;
+    link_server_end_waiting(s);
     deadline_cancel(&s->beat);
     listener_stop(&s->listener);
     list_for_each_safe (node, &s->peers)
         peer_free(list_entry(node, struct edge_peer, link));
-    link_end_waiting(s);
+    link_forget_absent(s);
     mem_free(s);
 }
 

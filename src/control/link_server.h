@@ -24,6 +24,12 @@ struct link_server *link_server_new(struct loop *loop, int fd, struct policy *po
                                     const struct link_server_handler *handler, void *ctx);
 void link_server_free(struct link_server *s);
 
+/* Whether somebody waits for a revision to be in force. */
+bool link_server_is_waited_for(const struct link_server *s);
+
+/* Answers whoever waits with what is so now: before those who asked go away. */
+void link_server_end_waiting(struct link_server *s);
+
 /* The catalog has been rebuilt, and maybe all customers changed: to every edge, closing the present
  * revision. */
 enum link_customers { LINK_CUSTOMERS_SAME, LINK_CUSTOMERS_ALL };

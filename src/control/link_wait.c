@@ -29,19 +29,6 @@ static void name_missing(const struct link_server *s, uint64_t revision, struct 
         put_name(to, list_entry(node, struct absent_edge, link)->name);
 }
 
-static void waiter_done(struct waiter *w)
-{
-    struct buf missing;
-
-    buf_init(&missing, 0);
-    name_missing(w->server, w->revision, &missing);
-    deadline_cancel(&w->deadline);
-    list_remove(&w->link);
-    w->on_in_force(w->ctx, buf_str(&missing));
-    buf_deinit(&missing);
-    mem_free(w);
-}
-
 /* --- edges that are not connected
  * -------------------------------------------------------------------------------------------------
  */
@@ -66,6 +53,14 @@ void link_edge_absent(struct link_server *s, const struct edge_peer *e)
     absent->pid = e->pid;
     list_init(&absent->link);
     list_append(&s->absent, &absent->link);
+}
+
+void link_forget_absent(struct link_server *s)
+{
+    list_for_each_safe (node, &s->absent) {
+        list_remove(node);
+        mem_free(list_entry(node, struct absent_edge, link));
+    }
 }
 
 /* The link is a Unix socket: its edges are processes of this machine. One that has ended serves
@@ -94,6 +89,21 @@ static bool all_confirmed(struct link_server *s, uint64_t revision)
             return false;
     }
     return true;
+}
+
+static void waiter_done(struct waiter *w)
+{
+    struct buf missing;
+
+    buf_init(&missing, 0);
+    name_missing(w->server, w->revision, &missing);
+    if (missing.n == 0 && !all_confirmed(w->server, w->revision))
+        put_name(&missing, "edges that have yet to connect");
+    deadline_cancel(&w->deadline);
+    list_remove(&w->link);
+    w->on_in_force(w->ctx, buf_str(&missing));
+    buf_deinit(&missing);
+    mem_free(w);
 }
 
 void link_check_waiters(struct link_server *s)
@@ -206,15 +216,18 @@ bool link_take_reply(struct edge_peer *e, struct wire_reader *r)
     return true;
 }
 
-void link_end_waiting(struct link_server *s)
+void link_server_end_waiting(struct link_server *s)
 {
-    deadline_cancel(&s->recheck);
-    list_for_each_safe (node, &s->absent) {
-        list_remove(node);
-        mem_free(list_entry(node, struct absent_edge, link));
-    }
+    if (!s)
+        return;
     while (!list_empty(&s->waiters))
         waiter_done(list_first(&s->waiters, struct waiter, link));
     while (!list_empty(&s->queries))
         query_done(list_first(&s->queries, struct query, link));
+    deadline_cancel(&s->recheck);
+}
+
+bool link_server_is_waited_for(const struct link_server *s)
+{
+    return !list_empty(&s->waiters);
 }
