@@ -3,27 +3,15 @@
 #include "base/utf8.h"
 
 #include <assert.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 void json_out_init(struct json_out *j, struct buf *to)
 {
     *j = (struct json_out){.to = to};
 }
 
-static void before_value(struct json_out *j)
-{
-    uint32_t bit = 1u << j->depth;
-
-    if (j->has_member & bit)
-        buf_put_char(j->to, ',');
-    j->has_member |= bit;
-}
-
 static void json_open(struct json_out *j, char bracket)
 {
-    before_value(j);
+    json_before_value(j);
     buf_put_char(j->to, bracket);
     j->depth++;
     assert(j->depth < JSON_OUT_DEPTH);
@@ -81,18 +69,49 @@ static bool is_plain(unsigned char c)
 
 /* Eight bytes at once. Borrows between bytes make it a "perhaps not" for some that are plain, never
  * the other way round. */
-static bool all_plain(const char *p)
+static inline bool are_plain(uint64_t bytes)
 {
     const uint64_t ones = 0x0101010101010101u, high = 0x80 * ones;
-    uint64_t bytes, quotes, backslashes;
+    uint64_t quotes = bytes ^ ones * '"', backslashes = bytes ^ ones * '\\';
 
-    memcpy(&bytes, p, sizeof(bytes));
-    quotes = bytes ^ ones * '"';
-    backslashes = bytes ^ ones * '\\';
     /* From the left: has its highest bit, is below 0x20, is 0x7f, is zero, is zero. */
     return ((bytes | (bytes - ones * 0x20) | (bytes + ones) | (quotes - ones) |
              (backslashes - ones)) &
             high) == 0;
+}
+
+static inline uint64_t load8(const char *p)
+{
+    uint64_t bytes;
+
+    memcpy(&bytes, p, sizeof(bytes));
+    return bytes;
+}
+
+static inline uint64_t load4(const char *p)
+{
+    uint32_t bytes;
+
+    memcpy(&bytes, p, sizeof(bytes));
+    return bytes;
+}
+
+/* True: the whole string needs no second thought. False: perhaps. Short strings are covered by
+ * loads that overlap. */
+static inline bool is_plain_for_sure(str s)
+{
+    bool plain = true;
+
+    if (s.n < 4) {
+        for (size_t i = 0; i < s.n; i++)
+            plain = plain && is_plain((unsigned char)s.p[i]);
+        return plain;
+    }
+    if (s.n < 8)
+        return are_plain(load4(s.p) | load4(s.p + s.n - 4) << 32);
+    for (size_t i = 0; i + 8 < s.n; i += 8)
+        plain = plain && are_plain(load8(s.p + i));
+    return plain && are_plain(load8(s.p + s.n - 8));
 }
 
 /* How many bytes from the start need no second thought: printable ASCII without quotes and
@@ -101,24 +120,10 @@ static size_t plain_bytes(str s)
 {
     size_t i = 0;
 
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    const __m128i below = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f);
-
-    for (; i + 16 <= s.n; i += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(s.p + i));
-        /* Signed: bytes from 0x80 on are less than any of the limits. */
-        __m128i fine = _mm_and_si128(_mm_cmpgt_epi8(bytes, below), _mm_cmplt_epi8(bytes, del));
-        __m128i special =
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-        unsigned plain = (unsigned)_mm_movemask_epi8(_mm_andnot_si128(special, fine));
-
-        if (plain != 0xffff)
-            return i + (size_t)__builtin_ctz(~plain);
-    }
-#endif
-    for (; i + 8 <= s.n && all_plain(s.p + i); i += 8)
-        ;
+    if (is_plain_for_sure(s))
+        return s.n;
+    while (i + 8 <= s.n && are_plain(load8(s.p + i)))
+        i += 8;
     while (i < s.n && is_plain((unsigned char)s.p[i]))
         i++;
     return i;
@@ -126,7 +131,7 @@ static size_t plain_bytes(str s)
 
 bool json_is_plain(str value)
 {
-    return plain_bytes(value) == value.n;
+    return is_plain_for_sure(value) || plain_bytes(value) == value.n;
 }
 
 /* From a byte that is not plain: writes it, or the character that it begins, and returns how many
@@ -161,17 +166,11 @@ void json_escape(struct buf *to, str value)
 
 void json_put_str(struct json_out *j, str value)
 {
-    char *at;
-
-    before_value(j);
-    if (json_is_plain(value) && (at = buf_reserve(j->to, value.n + 2))) {
-        at[0] = '"';
-        if (value.n)
-            memcpy(at + 1, value.p, value.n);
-        at[value.n + 1] = '"';
-        j->to->n += value.n + 2;
+    if (is_plain_for_sure(value)) {
+        json_put_word(j, value);
         return;
     }
+    json_before_value(j);
     buf_put_char(j->to, '"');
     json_escape(j->to, value);
     buf_put_char(j->to, '"');
@@ -179,13 +178,13 @@ void json_put_str(struct json_out *j, str value)
 
 void json_put_u64(struct json_out *j, uint64_t value)
 {
-    before_value(j);
+    json_before_value(j);
     buf_put_u64(j->to, value);
 }
 
 void json_put_i64(struct json_out *j, int64_t value)
 {
-    before_value(j);
+    json_before_value(j);
     if (value < 0)
         buf_put_char(j->to, '-');
     buf_put_u64(j->to, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
@@ -203,6 +202,6 @@ void json_put_null(struct json_out *j)
 
 void json_put_raw(struct json_out *j, str json)
 {
-    before_value(j);
+    json_before_value(j);
     buf_put_str(j->to, json);
 }

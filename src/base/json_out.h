@@ -20,9 +20,19 @@ void json_close_object(struct json_out *j);
 void json_open_array(struct json_out *j);
 void json_close_array(struct json_out *j);
 
+/* The comma in front of a value, where one is due. */
+static inline void json_before_value(struct json_out *j)
+{
+    uint32_t bit = 1u << j->depth;
+
+    if (j->has_member & bit)
+        buf_put_char(j->to, ',');
+    j->has_member |= bit;
+}
+
 /* A member's name; its value comes next. The name must need no escaping. Inline, so that the length
  * of a literal is known where it is written. */
-static inline void json_key(struct json_out *j, const char *name)
+__attribute__((always_inline)) static inline void json_key(struct json_out *j, const char *name)
 {
     uint32_t bit = 1u << j->depth;
     size_t n = strlen(name);
@@ -44,6 +54,22 @@ static inline void json_key(struct json_out *j, const char *name)
 
 /* Bytes that are not UTF-8 become U+FFFD, so that what is written is always JSON. */
 void json_put_str(struct json_out *j, str value);
+/* A string that needs no escaping, for sure: a word of our own. */
+static inline void json_put_word(struct json_out *j, str word)
+{
+    char *at;
+
+    json_before_value(j);
+    at = buf_reserve(j->to, word.n + 2);
+    if (!at)
+        return;
+    at[0] = '"';
+    if (word.n)
+        memcpy(at + 1, word.p, word.n);
+    at[word.n + 1] = '"';
+    j->to->n += word.n + 2;
+}
+
 void json_put_u64(struct json_out *j, uint64_t value);
 void json_put_i64(struct json_out *j, int64_t value);
 void json_put_bool(struct json_out *j, bool value);
@@ -51,31 +77,43 @@ void json_put_null(struct json_out *j);
 void json_put_raw(struct json_out *j, str json);
 
 /* Key and value in one call. */
-static inline void json_member_str(struct json_out *j, const char *name, str value)
+__attribute__((always_inline)) static inline void json_member_str(struct json_out *j,
+                                                                  const char *name, str value)
 {
     json_key(j, name);
     json_put_str(j, value);
 }
 
-static inline void json_member_u64(struct json_out *j, const char *name, uint64_t value)
+__attribute__((always_inline)) static inline void json_member_word(struct json_out *j,
+                                                                   const char *name, str word)
+{
+    json_key(j, name);
+    json_put_word(j, word);
+}
+
+__attribute__((always_inline)) static inline void json_member_u64(struct json_out *j,
+                                                                  const char *name, uint64_t value)
 {
     json_key(j, name);
     json_put_u64(j, value);
 }
 
-static inline void json_member_i64(struct json_out *j, const char *name, int64_t value)
+__attribute__((always_inline)) static inline void json_member_i64(struct json_out *j,
+                                                                  const char *name, int64_t value)
 {
     json_key(j, name);
     json_put_i64(j, value);
 }
 
-static inline void json_member_bool(struct json_out *j, const char *name, bool value)
+__attribute__((always_inline)) static inline void json_member_bool(struct json_out *j,
+                                                                   const char *name, bool value)
 {
     json_key(j, name);
     json_put_bool(j, value);
 }
 
-static inline void json_member_null(struct json_out *j, const char *name)
+__attribute__((always_inline)) static inline void json_member_null(struct json_out *j,
+                                                                   const char *name)
 {
     json_key(j, name);
     json_put_null(j);

@@ -240,6 +240,16 @@ enum json_scan_result json_scan_feed(struct json_scan *s, str so_far, enum json_
     return s->result;
 }
 
+void json_scan_begin_inside(struct json_scan *s)
+{
+    s->at = s->n_members = 0;
+    s->result = JSON_SCAN_MORE;
+    s->in_string = false;
+    s->depth = 1;
+    s->is_object[0] = 1;
+    s->state = STATE_COMMA_OR_CLOSE;
+}
+
 /* --- results
  * --------------------------------------------------------------------------------------------------------------------
  */

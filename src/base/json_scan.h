@@ -52,6 +52,11 @@ void json_scan_free(struct json_scan *s);
  * After an error every call gives it again. */
 enum json_scan_result json_scan_feed(struct json_scan *s, str so_far, enum json_scan_input input);
 
+/* Starts over inside an object, behind the value of one of its members: what is fed from now on is
+ * the object's rest. So JSON_SCAN_DONE says that the value was a member at the top of a text that
+ * ends where it should, for all that can be known without reading what comes before it. */
+void json_scan_begin_inside(struct json_scan *s);
+
 /* After an error: what is wrong, and at which byte. */
 str json_scan_error_text(const struct json_scan *s);
 size_t json_scan_error_at(const struct json_scan *s);

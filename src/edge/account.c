@@ -45,15 +45,15 @@ static void put_who(struct json_out *j, const struct exchange *x)
     member_text(j, "key", x->key_id);
     if (x->customer.lo | x->customer.hi) {
         hex_encode(&x->customer.lo, sizeof(x->customer.lo), digest);
-        json_member_str(j, "customer", str_make(digest, sizeof(digest)));
+        json_member_word(j, "customer", str_make(digest, sizeof(digest)));
     }
 }
 
 static void put_route(struct json_out *j, const struct exchange *x)
 {
     member_text(j, "model_group", x->group);
-    json_member_str(j, "decision_mode", route_mode_name(x->trace.mode));
-    json_member_str(j, "decision_reason", route_reason_name(x->trace.reason));
+    json_member_word(j, "decision_mode", route_mode_name(x->trace.mode));
+    json_member_word(j, "decision_reason", route_reason_name(x->trace.reason));
     member_text(j, "region", x->trace.region);
     json_key(j, "attempts");
     json_open_array(j);
@@ -61,7 +61,7 @@ static void put_route(struct json_out *j, const struct exchange *x)
         json_open_object(j);
         json_member_str(j, "region", x->trace.attempts[i].region);
         json_member_str(j, "endpoint", x->trace.attempts[i].endpoint);
-        json_member_str(j, "outcome", route_outcome_name(x->trace.attempts[i].outcome));
+        json_member_word(j, "outcome", route_outcome_name(x->trace.attempts[i].outcome));
         json_member_bool(j, "bytes_sent", x->trace.attempts[i].bytes_sent);
         json_close_object(j);
     }
@@ -88,18 +88,18 @@ static void write_line(struct exchange *x, int64_t duration_ns)
     }
     json_out_init(&j, line);
     json_open_object(&j);
-    json_member_str(&j, "time", worker_time_text(x->worker));
-    json_member_str(&j, "event", STR("request"));
-    json_member_str(&j, "request_id", x->request_id);
+    json_member_word(&j, "time", worker_time_text(x->worker));
+    json_member_word(&j, "event", STR("request"));
+    json_member_word(&j, "request_id", x->request_id);
     json_member_str(&j, "method", x->head->method_text);
     json_member_str(&j, "path", logged_path(x));
     put_who(&j, x);
     if (is_routed(x))
         put_route(&j, x);
     json_member_u64(&j, "status", x->status);
-    json_member_str(&j, "outcome", metrics_label_text(x->outcome));
+    json_member_word(&j, "outcome", metrics_label_text(x->outcome));
     if (x->fault)
-        json_member_str(&j, "code", fault_row(x->fault)->code);
+        json_member_word(&j, "code", fault_row(x->fault)->code);
     json_member_u64(&j, "bytes_in", x->bytes_in);
     json_member_u64(&j, "bytes_out", x->bytes_out);
     if (x->prompt_tokens | x->completion_tokens) {

@@ -3,11 +3,15 @@
 #include "edge/edge.h"
 #include "edge/exchange.h"
 
-/* Nobody looks at these by id: they go out as they stand. */
-static void put(struct http_header *headers, size_t *n, str name, str value)
+/* Nobody looks at these by id: they go out as they stand. What an operator wrote is checked once
+ * more by the codec. */
+enum value_from { VALUE_OF_OURS, VALUE_CONFIGURED };
+
+static void put(struct http_header *headers, size_t *n, str name, str value, enum value_from from)
 {
     if (value.n)
-        headers[(*n)++] = (struct http_header){.name = name, .value = value};
+        headers[(*n)++] =
+            (struct http_header){.name = name, .value = value, .checked = from == VALUE_OF_OURS};
 }
 
 size_t answer_headers(struct exchange *x, struct http_header *headers)
@@ -20,19 +24,19 @@ size_t answer_headers(struct exchange *x, struct http_header *headers)
      * the upstream's. */
     x->own_ns += now_ns - x->answered_ns;
     x->answered_ns = now_ns;
-    put(headers, &n, STR("x-request-id"), x->request_id);
+    put(headers, &n, STR("x-request-id"), x->request_id, VALUE_OF_OURS);
     put(headers, &n, STR("x-ambit-overhead-us"),
-        arena_u64(&x->arena, (uint64_t)(x->own_ns / NS_PER_US)));
-    put(headers, &n, STR("x-litellm-model-group"), x->group);
+        arena_u64(&x->arena, (uint64_t)(x->own_ns / NS_PER_US)), VALUE_OF_OURS);
+    put(headers, &n, STR("x-litellm-model-group"), x->group, VALUE_CONFIGURED);
     put(headers, &n, STR("x-litellm-attempted-retries"),
-        arena_u64(&x->arena, x->trace.n_attempts ? x->trace.n_attempts - 1 : 0));
+        arena_u64(&x->arena, x->trace.n_attempts ? x->trace.n_attempts - 1 : 0), VALUE_OF_OURS);
     if (!a)
         return n;
-    put(headers, &n, STR("x-ambit-region"), x->trace.region);
-    put(headers, &n, STR("x-litellm-model-region"), x->trace.region);
-    put(headers, &n, STR("x-litellm-model-id"), a->endpoint_id);
-    put(headers, &n, STR("x-litellm-model-api-base"), a->api_base);
-    put(headers, &n, STR("x-litellm-api-base"), a->api_base);
+    put(headers, &n, STR("x-ambit-region"), x->trace.region, VALUE_OF_OURS);
+    put(headers, &n, STR("x-litellm-model-region"), x->trace.region, VALUE_OF_OURS);
+    put(headers, &n, STR("x-litellm-model-id"), a->endpoint_id, VALUE_CONFIGURED);
+    put(headers, &n, STR("x-litellm-model-api-base"), a->api_base, VALUE_CONFIGURED);
+    put(headers, &n, STR("x-litellm-api-base"), a->api_base, VALUE_CONFIGURED);
     return n;
 }
 
@@ -76,12 +80,12 @@ static size_t fault_headers(struct exchange *x, enum fault fault, struct http_he
     size_t n = 0;
 
     if (fault_row(fault)->retry == FAULT_RETRY_NO)
-        put(headers, &n, STR("x-should-retry"), STR("false"));
+        put(headers, &n, STR("x-should-retry"), STR("false"), VALUE_OF_OURS);
     if (x->retry_after_s && fault_row(fault)->status == 503)
         put(headers, &n, STR("retry-after"),
-            arena_printf(&x->arena, "%lld", (long long)x->retry_after_s));
+            arena_printf(&x->arena, "%lld", (long long)x->retry_after_s), VALUE_OF_OURS);
     if (fault_row(fault)->status == 401)
-        put(headers, &n, STR("www-authenticate"), STR("Bearer"));
+        put(headers, &n, STR("www-authenticate"), STR("Bearer"), VALUE_OF_OURS);
     return n;
 }
 

@@ -180,7 +180,7 @@ static void send_whole(struct exchange *x)
     size_t brace;
 
     exchange_move(x, EXCHANGE_RELAYING);
-    if (usage_read(body, &x->prompt_tokens, &x->completion_tokens) == USAGE_INVALID ||
+    if (usage_find(body, &x->prompt_tokens, &x->completion_tokens) == USAGE_INVALID ||
         !find_last_brace(body, &brace, &has_members)) {
         send_whole_as_it_came(x, head, body);
         return;

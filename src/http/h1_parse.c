@@ -194,6 +194,7 @@ static enum h1_fault parse_header(struct pass *x, str line)
         .name = str_upto(line, n),
         .value = str_trim(str_from(line, n + 1)),
         .id = http_header_id(str_upto(line, n)),
+        .checked = true,
     };
     return H1_OK;
 }

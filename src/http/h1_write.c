@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <time.h>
 
-static char *put(char *at, str s)
+static inline char *put(char *at, str s)
 {
     memcpy(at, s.p, s.n);
     return at + s.n;
 }
 
-static void put_header(struct buf *to, str name, str value)
+static inline void put_header(struct buf *to, str name, str value)
 {
     char *start = buf_reserve(to, name.n + value.n + 4);
     char *at = start;
@@ -55,7 +55,7 @@ static void put_headers(struct buf *to, const struct http_head *head)
     for (size_t i = 0; i < head->n_headers; i++) {
         const struct http_header *h = &head->headers[i];
 
-        if (!is_own(h->id) && h1_is_token(h->name) && h1_is_clean(h->value))
+        if (!is_own(h->id) && (h->checked || (h1_is_token(h->name) && h1_is_clean(h->value))))
             put_header(to, h->name, h->value);
     }
 }

@@ -197,6 +197,7 @@ struct http_head *http_head_copy(struct arena *arena, const struct http_head *he
     copy->authority = copy_text(&at, head->authority);
     for (size_t i = 0; i < head->n_headers; i++) {
         copy->headers[i].id = head->headers[i].id;
+        copy->headers[i].checked = head->headers[i].checked;
         copy->headers[i].name = copy_text(&at, head->headers[i].name);
         copy->headers[i].value = copy_text(&at, head->headers[i].value);
     }

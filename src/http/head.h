@@ -60,6 +60,7 @@ struct http_header {
     str name;  /* as it came (HTTP/1), compared case-insensitively */
     str value; /* without blanks around it */
     enum http_header_id id;
+    bool checked; /* a token and a clean value for sure: read by a codec, or made of such */
 };
 
 enum http_method {

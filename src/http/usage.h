@@ -8,9 +8,13 @@
 
 enum usage_result {
     USAGE_FOUND,
-    USAGE_NONE,    /* a whole JSON object without a usage */
+    USAGE_NONE,    /* a JSON object without a usage */
     USAGE_INVALID, /* not one JSON object */
 };
+
+/* The same for a whole answer, which is long and has its usage near the end: looks for the last
+ * `usage` and reads from there on. What comes before it is believed to be JSON. */
+enum usage_result usage_find(str json, uint64_t *ret_prompt, uint64_t *ret_completion);
 
 /* Outputs are untouched unless USAGE_FOUND. */
 enum usage_result usage_read(str json, uint64_t *ret_prompt, uint64_t *ret_completion);

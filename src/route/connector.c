@@ -162,6 +162,17 @@ static void probe_on_deadline(struct deadline *deadline)
     probe_over(container_of(deadline, struct connector_probe, deadline));
 }
 
+static struct http_header credential_header(struct arena *arena, const struct catalog_endpoint *e)
+{
+    if (e->provider == PROVIDER_AZURE)
+        return (struct http_header){.name = STR("api-key"),
+                                    .value = arena_copy(arena, e->credential),
+                                    .id = HTTP_HEADER_API_KEY};
+    return (struct http_header){.name = STR("authorization"),
+                                .value = ARENA_JOIN(arena, STR("Bearer "), e->credential),
+                                .id = HTTP_HEADER_AUTHORIZATION};
+}
+
 static struct http_head *probe_head(struct arena *arena, const struct catalog_endpoint *e, str path,
                                     enum connector_credential credential)
 {
@@ -180,13 +191,7 @@ static struct http_head *probe_head(struct arena *arena, const struct catalog_en
     headers[head->n_headers++] =
         (struct http_header){.name = STR("user-agent"), .value = STR("ambit")};
     if (credential == PROBE_WITH_CREDENTIAL && e->credential.n)
-        headers[head->n_headers++] =
-            e->provider == PROVIDER_AZURE
-                ? (struct http_header){STR("api-key"), arena_copy(arena, e->credential),
-                                       HTTP_HEADER_API_KEY}
-                : (struct http_header){STR("authorization"),
-                                       arena_printf(arena, "Bearer %.*s", STR_ARG(e->credential)),
-                                       HTTP_HEADER_AUTHORIZATION};
+        headers[head->n_headers++] = credential_header(arena, e);
     return head;
 }
 

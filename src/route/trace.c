@@ -201,7 +201,7 @@ static void put_attempts(struct json_out *j, const struct trace *t)
         json_open_object(j);
         json_member_str(j, "region", a->region);
         json_member_str(j, "endpoint", a->endpoint);
-        json_member_str(j, "outcome", outcome_names[a->outcome]);
+        json_member_word(j, "outcome", outcome_names[a->outcome]);
         if (a->status)
             json_member_u64(j, "status", a->status);
         json_member_bool(j, "bytes_sent", a->bytes_sent);
@@ -239,7 +239,7 @@ static void put_candidate(struct json_out *j, const struct trace_region *row)
     json_member_str(j, "region", row->region);
     json_member_bool(j, "eligible", eligible);
     if (!eligible)
-        json_member_str(j, "why_not", route_verdict_name(row->verdict));
+        json_member_word(j, "why_not", route_verdict_name(row->verdict));
     json_close_object(j);
 }
 
@@ -262,9 +262,9 @@ static void render(const struct trace *t, enum trace_part part, struct buf *to)
 
     json_out_init(&j, to);
     json_open_object(&j);
-    json_member_str(&j, "route_policy", route_mode_name(t->wish));
-    json_member_str(&j, "decision_mode", route_mode_name(t->mode));
-    json_member_str(&j, "decision_reason", reason_names[t->reason]);
+    json_member_word(&j, "route_policy", route_mode_name(t->wish));
+    json_member_word(&j, "decision_mode", route_mode_name(t->mode));
+    json_member_word(&j, "decision_reason", reason_names[t->reason]);
     member_or_null(&j, "region", t->region);
     member_or_null(&j, "gateway_region", t->gateway_region);
     put_failover(&j, t);

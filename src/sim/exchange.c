@@ -67,14 +67,15 @@ static size_t common_headers(struct sim_exchange *x, str type, struct http_heade
     str ms_region =
         x->fault.kind == SIM_FAULT_REGION ? str_of(x->fault.ms_region) : x->port->ms_region;
 
-    headers[n++] = (struct http_header){STR("Content-Type"), type, HTTP_HEADER_CONTENT_TYPE};
-    headers[n++] = (struct http_header){STR("Server"), STR("ambit-sim"), HTTP_HEADER_OTHER};
+    headers[n++] = (struct http_header){
+        .name = STR("Content-Type"), .value = type, .id = HTTP_HEADER_CONTENT_TYPE};
+    headers[n++] = (struct http_header){.name = STR("Server"), .value = STR("ambit-sim")};
     if (ms_region.n)
-        headers[n++] = (struct http_header){STR("x-ms-region"), ms_region, HTTP_HEADER_X_MS_REGION};
+        headers[n++] = (struct http_header){.name = STR("x-ms-region"), .value = ms_region};
     if (x->fault.kind == SIM_FAULT_STATUS && x->fault.retry_after_s)
-        headers[n++] = (struct http_header){STR("Retry-After"),
-                                            arena_u64(&x->arena, (uint64_t)x->fault.retry_after_s),
-                                            HTTP_HEADER_RETRY_AFTER};
+        headers[n++] =
+            (struct http_header){.name = STR("Retry-After"),
+                                 .value = arena_u64(&x->arena, (uint64_t)x->fault.retry_after_s)};
     return n;
 }
 
