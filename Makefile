@@ -5,10 +5,11 @@ BUILD ?= build
 SETUP := scripts/setup.sh
 NINJA := ninja -C
 
-.PHONY: help build run demo test test-unit test-functional bench asan tsan fuzz storm lint format clean
+.PHONY: help build release run demo test test-unit test-functional bench asan tsan fuzz storm lint format clean
 
 help:
 	@echo 'make build    build/ambit and build/ambit-sim'
+	@echo 'make release  the optimised build, build-release/ambit: across files, and by a training run'
 	@echo 'make run      Ambit in the foreground with eight simulated regions, and curl commands to try'
 	@echo 'make demo     five requests and their traces: pinned, refused, failed over, streamed, degraded'
 	@echo 'make test     all that CI runs: lint, unit, sanitizers, functional, bounded fuzzing'
@@ -61,13 +62,12 @@ storm: build
 
 bench:
 	@$(SETUP) bench
-	@$(MAKE) --no-print-directory BUILD=build-release MESON_FLAGS="--buildtype=release -Db_lto=true" release
+	@scripts/release.sh build-release
 	@bench/run.sh build-release
 
-.PHONY: release
 release:
-	@test -f $(BUILD)/build.ninja || meson setup $(MESON_FLAGS) $(BUILD)
-	@$(NINJA) $(BUILD)
+	@$(SETUP) build
+	@scripts/release.sh build-release
 
 lint:
 	@$(SETUP) test
