@@ -31,6 +31,8 @@ char *buf_grow(struct buf *b, size_t size)
 
         while (capacity < need)
             capacity *= 2;
+        if (b->limit && capacity > b->limit)
+            capacity = b->limit;
         b->p = mem_realloc(b->p, capacity);
         b->capacity = capacity;
     }

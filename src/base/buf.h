@@ -30,10 +30,8 @@ char *buf_grow(struct buf *b, size_t size);
  * what it wrote. */
 static inline char *buf_reserve(struct buf *b, size_t size)
 {
-    size_t most = b->limit && b->limit < b->capacity ? b->limit : b->capacity;
-
-    return !b->overflow && b->n <= most && size <= most - b->n && b->p ? b->p + b->n
-                                                                       : buf_grow(b, size);
+    /* The capacity never exceeds the limit. */
+    return size <= b->capacity - b->n && !b->overflow ? b->p + b->n : buf_grow(b, size);
 }
 
 static inline void buf_put(struct buf *b, const void *p, size_t n)

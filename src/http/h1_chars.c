@@ -1,9 +1,5 @@
 #include "http/h1_chars.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #define T H1_CHAR_TOKEN
 #define P (H1_CHAR_PATH | H1_CHAR_QUERY)
 #define Q H1_CHAR_QUERY
@@ -60,28 +56,41 @@ static inline bool is_control(unsigned char c)
     return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
+/* Eight bytes: whether one may be a control character. Borrows between bytes make it a "perhaps"
+ * for some that are none, never the other way round. */
+static inline bool may_have_control(uint64_t bytes)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x80 * ones;
+    uint64_t del = bytes ^ ones * 0x7f;
+
+    return (((bytes - ones * 0x20) & ~bytes) | ((del - ones) & ~del)) & high;
+}
+
+static inline uint64_t load(const char *p)
+{
+    uint64_t bytes;
+
+    memcpy(&bytes, p, sizeof(bytes));
+    return bytes;
+}
+
+/* False: clean for sure. Loads overlap at the end. */
+static inline bool is_suspicious(str s)
+{
+    bool suspicious = false;
+
+    if (s.n < sizeof(uint64_t))
+        return true;
+    for (size_t i = 0; i + sizeof(uint64_t) < s.n; i += sizeof(uint64_t))
+        suspicious |= may_have_control(load(s.p + i));
+    return suspicious || may_have_control(load(s.p + s.n - sizeof(uint64_t)));
+}
+
 bool h1_is_clean(str s)
 {
-    size_t i = 0;
-
-#ifdef __SSE2__
-    /* Bytes are signed here: adding 0x80 turns "unsigned less than 0x20" into a signed compare. */
-    const __m128i flip = _mm_set1_epi8((char)0x80);
-    const __m128i least = _mm_set1_epi8((char)(0x20 - 0x80));
-    const __m128i tab = _mm_set1_epi8('\t');
-    const __m128i del = _mm_set1_epi8(0x7f);
-
-    for (; i + 16 <= s.n; i += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(s.p + i));
-        __m128i low = _mm_cmplt_epi8(_mm_xor_si128(bytes, flip), least);
-        __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), low),
-                                   _mm_cmpeq_epi8(bytes, del));
-
-        if (_mm_movemask_epi8(bad))
-            return false;
-    }
-#endif
-    for (; i < s.n; i++) {
+    if (!is_suspicious(s))
+        return true;
+    for (size_t i = 0; i < s.n; i++) {
         if (is_control((unsigned char)s.p[i]))
             return false;
     }

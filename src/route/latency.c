@@ -55,12 +55,10 @@ static int32_t percentile_us(const uint64_t *counts, uint64_t total, unsigned pe
     return LATENCY_UNKNOWN;
 }
 
-static void refresh(struct region_latency *l, int64_t now_ns, int64_t window_ns)
+static void work_out(struct region_latency *l, int64_t now_ns, int64_t window_ns)
 {
     uint64_t counts[LATENCY_BUCKETS] = {0}, total = 0;
 
-    if (now_ns - atomic_load_explicit(&l->cached_at_ns, memory_order_relaxed) < NS_PER_S)
-        return;
     for (unsigned slot = 0; slot < LATENCY_SLOTS; slot++) {
         int64_t began = atomic_load_explicit(&l->slot_began_ns[slot], memory_order_relaxed);
 
@@ -80,6 +78,12 @@ static void refresh(struct region_latency *l, int64_t now_ns, int64_t window_ns)
                           total ? percentile_us(counts, total, 95) : LATENCY_UNKNOWN,
                           memory_order_relaxed);
     atomic_store_explicit(&l->cached_at_ns, now_ns, memory_order_relaxed);
+}
+
+static void refresh(struct region_latency *l, int64_t now_ns, int64_t window_ns)
+{
+    if (now_ns - atomic_load_explicit(&l->cached_at_ns, memory_order_relaxed) >= NS_PER_S)
+        work_out(l, now_ns, window_ns);
 }
 
 int32_t region_latency_p50_us(struct region_latency *l, int64_t now_ns, int64_t window_ns)
