@@ -93,9 +93,19 @@ static void compile_rule(struct builder *b, struct catalog_rule *rule, str used_
         report(b, used_by.n ? "the region rule of " : "a region rule", used_by, message);
 }
 
+static void add_organization_of_api(struct builder *b)
+{
+    uint32_t index = intern(b, b->with->organization_rule);
+
+    b->catalog->organization_rule = index;
+    if (index != CATALOG_NONE)
+        compile_rule(b, &b->catalog->rules[index], STR("the organisation"));
+}
+
 /* Rules of objects that the file does not own: they must go on meaning something. */
 static void add_rules_in_use(struct builder *b)
 {
+    add_organization_of_api(b);
     for (size_t i = 0; i < b->with->n_rules_in_use; i++) {
         const struct config_rule_in_use *rule = &b->with->rules_in_use[i];
 
@@ -110,7 +120,8 @@ static void add_file_rules(struct builder *b)
 {
     const struct config *c = b->config;
 
-    b->catalog->organization_rule = intern(b, c->organization_rule);
+    if (c->organization_rule.p)
+        b->catalog->organization_rule = intern(b, c->organization_rule);
     b->catalog->default_customer_rule = intern(b, c->default_customer_rule);
     for (size_t i = 0; i < c->n_customers; i++)
         (void)intern(b, c->customers[i].rule);

@@ -19,6 +19,7 @@ enum {
     CONFIG_MAX_BYTES = 64 << 20, /* of the file */
     CONFIG_NAME_MAX = 1024,      /* bytes of a name, id or URL */
     CONFIG_PEM_MAX = 1 << 20,    /* bytes of a certificate or key file */
+    CONFIG_KEY_NAME_MAX = 64,    /* characters of an API key's name */
 };
 
 /* --- what the file owns */
@@ -99,6 +100,9 @@ struct config {
     size_t n_aliases;
 };
 
+/* What an API key may be called: letters, digits, . - _ */
+bool config_is_key_name(str name);
+
 /* --- reading */
 
 typedef const char *(*config_env_fn)(void *ctx, const char *name);
@@ -151,6 +155,7 @@ struct config_build {
     struct rule_table rules;
     const struct config_rule_in_use *rules_in_use;
     size_t n_rules_in_use;
+    str organization_rule;          /* canonical, of the API, where the file has none; STR_NULL */
     str master_key;                 /* text of the key with every scope; "": none */
     const struct catalog_key *keys; /* of the API; their `customer` digest is filled in here */
     size_t n_keys;

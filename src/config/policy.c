@@ -13,8 +13,6 @@
 
 #include <openssl/evp.h>
 
-enum { KEY_NAME_MAX = 64 };
-
 /* --- rules */
 
 /* The node that a rule's error speaks of: a member, an element, or the rule itself. */
@@ -198,9 +196,9 @@ static str read_customer(const struct config_reader *r, const struct config_node
 
 /* --- keys */
 
-static bool is_key_name(str name)
+bool config_is_key_name(str name)
 {
-    if (name.n == 0 || name.n > KEY_NAME_MAX)
+    if (name.n == 0 || name.n > CONFIG_KEY_NAME_MAX)
         return false;
     for (size_t i = 0; i < name.n; i++) {
         char c = str_lower_char(name.p[i]);
@@ -283,9 +281,9 @@ static str read_key(const struct config_reader *r, const struct config_node *nod
 
     if (!schema_read(r, node, "keys[]", &section) || !require(r, node, section.name, "name"))
         return STR("");
-    if (!is_key_name(section.name)) {
+    if (!config_is_key_name(section.name)) {
         node_error(r, node, "the name \"%.*s\" is not at most %d letters, digits, . - _",
-                   STR_ARG(str_upto(section.name, 80)), KEY_NAME_MAX);
+                   STR_ARG(str_upto(section.name, 80)), CONFIG_KEY_NAME_MAX);
         return STR("");
     }
     key->name = section.name;

@@ -1,322 +1,249 @@
 #include "control/api.h"
 
-#include "base/json_out.h"
-#include "base/mem.h"
+#include "base/random.h"
+#include "config/rule_json.h"
+#include "control/render.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-struct pending {
-    struct api *api;
-    struct api_reply reply;
-    api_respond_fn respond;
-    void *ctx;
-};
+enum { MESSAGE_BYTES = 1024 };
 
-void api_error(struct api_reply *reply, unsigned status, const char *code, const char *param,
+/* --- errors */
+
+void api_error(struct api_call *call, unsigned status, const char *code, const char *param,
                const char *format, ...)
 {
-    char message[1024];
+    char message[MESSAGE_BYTES];
     va_list args;
 
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    json_decref(reply->json);
-    reply->status = status;
-    reply->changed = false;
-    reply->json = json_pack("{s:{s:s%,s:s,s:s?,s:s}}", "error", "message", message, strlen(message),
-                            "type", status >= 500 ? "server_error" : "invalid_request_error",
-                            "param", param, "code", code);
-    if (!reply->json) /* the message quoted bytes that are not UTF-8 */
-        reply->json = json_pack("{s:{s:s,s:s,s:s?,s:s}}", "error", "message",
-                                "the request holds bytes that are not UTF-8", "type",
-                                "invalid_request_error", "param", param, "code", code);
+    json_decref(call->json);
+    call->status = status;
+    call->changed = false;
+    call->json = json_pack("{s:{s:o,s:s,s:o,s:s}}", "error", "message", render_str(str_of(message)),
+                           "type", status >= 500 ? "server_error" : "invalid_request_error",
+                           "param", render_str(str_of(param)), "code", code);
 }
 
-json_t *api_body(const struct api_request *request, struct api_reply *reply)
+void api_store_failed(struct api_call *call)
 {
+    api_error(call, 500, "store_failed", NULL, "the store failed; nothing was changed");
+}
+
+bool api_may(struct api_call *call, uint32_t scopes, const char *what)
+{
+    struct buf names;
+
+    if (call->request.scopes & scopes)
+        return true;
+    buf_init(&names, 0);
+    for (uint32_t bit = 1; bit && bit <= SCOPE_ALL; bit <<= 1)
+        if (scopes & bit) {
+            str name = catalog_scope_name(bit);
+
+            buf_printf(&names, "%s%.*s", names.n ? " or " : "", STR_ARG(name));
+        }
+    api_error(call, 403, "insufficient_scope", NULL,
+              "%s needs the scope %.*s, which this key lacks", what, STR_ARG(buf_str(&names)));
+    buf_deinit(&names);
+    return false;
+}
+
+static void refuse_catalog(struct api_call *call, const struct diagnostics *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (d->list[i].level == DIAGNOSTIC_ERROR) {
+            api_error(call, 400, "invalid_policy", NULL, "%.*s; nothing was changed",
+                      STR_ARG(d->list[i].message));
+            return;
+        }
+    api_store_failed(call);
+}
+
+bool api_commit(struct api_call *call, struct change *change)
+{
+    struct diagnostics diagnostics;
+
+    diagnostics_init(&diagnostics);
+    int r = change_commit(change, NULL, &diagnostics);
+    if (r < 0)
+        refuse_catalog(call, &diagnostics);
+    else
+        call->changed = true;
+    diagnostics_deinit(&diagnostics);
+    return r == 0;
+}
+
+/* --- bodies */
+
+json_t *api_body(struct api_call *call)
+{
+    str text = call->request.body;
     json_error_t error;
-    json_t *body = json_loadb(request->body.p ? request->body.p : "", request->body.n,
-                              JSON_REJECT_DUPLICATES, &error);
+    json_t *body = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &error);
 
     if (json_is_object(body))
         return body;
     if (body)
-        api_error(reply, 400, "invalid_json", NULL, "the body: expected a JSON object");
+        api_error(call, 400, "invalid_json", NULL, "the body: expected a JSON object");
+    else if (text.n == 0)
+        api_error(call, 400, "invalid_json", NULL,
+                  "the body: expected a JSON object, but there is none");
     else
-        api_error(reply, 400, "invalid_json", NULL, "the body: %s at byte %d", error.text,
-                  error.position);
+        api_error(call, 400, "invalid_json", NULL, "the body: %s, at line %d, column %d, byte %d",
+                  error.text, error.line, error.column, error.position);
     json_decref(body);
     return NULL;
 }
 
-static int hex_value(char c)
+static bool is_one_of(const char *name, const char *const *names, size_t n)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = str_lower_char(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
 }
 
-static str percent_decode(str text, struct arena *arena)
+static void refuse_member(struct api_call *call, const char *wrong, const char *const *names,
+                          size_t n)
+{
+    str *list = arena_alloc(&call->arena, (n + 1) * sizeof(*list));
+    struct buf expected;
+
+    buf_init(&expected, 0);
+    for (size_t i = 0; i < n; i++) {
+        list[i] = str_of(names[i]);
+        buf_printf(&expected, "%s%s", i ? ", " : "", names[i]);
+    }
+    str near = str_near_match(str_of(wrong), list, n);
+    if (near.n)
+        api_error(call, 400, "invalid_field", wrong, "%.200s is not known; did you mean %.*s?",
+                  wrong, STR_ARG(near));
+    else
+        api_error(call, 400, "invalid_field", wrong, "%.200s is not known; expected %.*s", wrong,
+                  STR_ARG(buf_str(&expected)));
+    buf_deinit(&expected);
+}
+
+json_t *api_body_of(struct api_call *call, const char *const *names, size_t n)
+{
+    json_t *body = api_body(call), *value;
+    const char *name;
+
+    json_object_foreach(body, name, value)
+    {
+        if (is_one_of(name, names, n))
+            continue;
+        refuse_member(call, name, names, n);
+        json_decref(body);
+        return NULL;
+    }
+    return body;
+}
+
+bool api_text(struct api_call *call, const json_t *body, const char *name, size_t most,
+              str *ret_text)
+{
+    const json_t *value = json_object_get(body, name);
+    size_t n = json_string_length(value);
+
+    if (!value || json_is_null(value)) {
+        *ret_text = STR_NULL;
+        return true;
+    }
+    if (!json_is_string(value) || n == 0 || n > most) {
+        api_error(call, 400, "invalid_field", name, "%s: expected a text of 1 to %zu bytes", name,
+                  most);
+        return false;
+    }
+    *ret_text = arena_copy(&call->arena, str_make(json_string_value(value), n));
+    return true;
+}
+
+bool api_rule(struct api_call *call, const json_t *body, const char *name, str *ret_canonical)
+{
+    const json_t *value = json_object_get(body, name);
+    struct rule_json_error error;
+    struct region_rule rule;
+
+    *ret_canonical = STR_NULL;
+    if (!value || json_is_null(value))
+        return true;
+    if (rule_from_json(value, call->api->policy->config->regions, &call->arena, &rule, &error) ==
+        0) {
+        *ret_canonical = region_rule_canonical(&rule, &call->arena);
+        return true;
+    }
+    str param = error.member ? arena_printf(&call->arena, "%s.%s", name, error.member)
+                             : arena_copy(&call->arena, str_of(name));
+    if (error.index >= 0)
+        param = arena_printf(&call->arena, "%.*s[%td]", STR_ARG(param), error.index);
+    api_error(call, 400, "invalid_region", param.p, "%.*s: %.*s", STR_ARG(param),
+              STR_ARG(error.message));
+    return false;
+}
+
+str api_dump(struct api_call *call, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    str copy = arena_copy(&call->arena, str_of(text));
+
+    free(text);
+    return copy;
+}
+
+/* --- queries */
+
+str api_decode(struct arena *arena, str text, enum api_plus plus)
 {
     char *to = arena_alloc(arena, text.n + 1);
     size_t n = 0;
 
     for (size_t i = 0; i < text.n; i++) {
-        bool escaped = text.p[i] == '%' && i + 2 < text.n && hex_value(text.p[i + 1]) >= 0 &&
-                       hex_value(text.p[i + 2]) >= 0;
+        char c = text.p[i];
 
-        char c = text.p[i] == '+' ? (char)' ' : text.p[i];
-
-        if (escaped)
-            c = (char)(hex_value(text.p[i + 1]) << 4 | hex_value(text.p[i + 2]));
+        if (c == '%') {
+            if (!hex_decode(str_upto(str_from(text, i + 1), 2), &c, 1))
+                return STR_NULL;
+            i += 2;
+        } else if (c == '+' && plus == API_PLUS_IS_SPACE) {
+            c = ' ';
+        }
         to[n++] = c;
-        i += escaped ? 2 : 0;
     }
     return str_make(to, n);
 }
 
-str api_query(const struct api_request *request, const char *name, struct arena *arena)
+str api_query(struct api_call *call, const char *name)
 {
-    for (str rest = request->query; rest.n;) {
+    for (str rest = call->request.query; rest.n;) {
         str pair = str_cut(&rest, '&');
         size_t equals = str_find(pair, '=', 0);
 
         if (str_eq(str_upto(pair, equals), str_of(name)))
-            return percent_decode(str_from(pair, equals + 1), arena);
+            return api_decode(&call->arena, str_from(pair, equals + 1), API_PLUS_IS_SPACE);
     }
     return STR_NULL;
 }
 
-/* --- small handlers
- * ----------------------------------------------------------------------------------------------------------
- */
-
-static bool may(const struct api_request *request, uint32_t scope, struct api_reply *reply)
+bool api_query_number(struct api_call *call, const char *name, uint64_t min, uint64_t max,
+                      uint64_t preset, uint64_t *ret_number)
 {
-    str name = catalog_scope_name(scope);
+    str text = api_query(call, name);
+    uint64_t number;
 
-    if (request->scopes & scope)
+    if (!text.p) {
+        *ret_number = preset;
         return true;
-    api_error(reply, 403, "insufficient_scope", NULL, "this API key lacks the scope %.*s",
-              STR_ARG(name));
-    return false;
-}
-
-static void handle_reload(struct api *api, const struct api_request *request,
-                          struct api_reply *reply)
-{
-    struct buf why;
-    json_t *body = NULL;
-    enum policy_widening widening = POLICY_KEEP_NARROW;
-
-    if (!may(request, SCOPE_OPERATE, reply))
-        return;
-    if (request->body.n && !(body = api_body(request, reply)))
-        return;
-    if (json_is_true(json_object_get(body, "allow_widening"))) {
-        if (!may(request, SCOPE_POLICY_WIDEN, reply)) {
-            json_decref(body);
-            return;
-        }
-        widening = POLICY_ALLOW_WIDENING;
     }
-    json_decref(body);
-    buf_init(&why, 0);
-    enum policy_reload result = policy_reload(api->policy, widening, request->actor, &why);
-    buf_put_char(&why, '\0');
-    if (result == POLICY_INVALID) {
-        api_error(reply, 422, "invalid_configuration", NULL, "%s", why.p);
-    } else if (result == POLICY_WOULD_WIDEN) {
-        api_error(reply, 409, "would_widen", NULL,
-                  "the file would widen rules; send allow_widening to let it: %s", why.p);
-    } else {
-        reply->changed = result == POLICY_RELOADED;
-        if (reply->changed)
-            link_server_publish(api->link, LINK_CUSTOMERS_ALL);
-        reply->json = json_pack("{s:b,s:I}", "reloaded", reply->changed, "revision",
-                                (json_int_t)policy_revision(api->policy));
+    if (!str_parse_u64(text, &number) || number < min || number > max) {
+        api_error(call, 400, "invalid_field", name, "%s: expected a number from %llu to %llu", name,
+                  (unsigned long long)min, (unsigned long long)max);
+        return false;
     }
-    buf_deinit(&why);
-}
-
-static void handle_edges(struct api *api, const struct api_request *request,
-                         struct api_reply *reply)
-{
-    struct json_out j;
-
-    if (!may(request, SCOPE_POLICY_READ, reply))
-        return;
-    json_out_init(&j, &reply->text);
-    json_open_object(&j);
-    json_member_u64(&j, "revision", policy_revision(api->policy));
-    json_key(&j, "edges");
-    json_open_array(&j);
-    link_server_list(api->link, &j);
-    json_close_array(&j);
-    json_close_object(&j);
-}
-
-static void handle_health(struct api_reply *reply)
-{
-    reply->json = json_pack("{s:s}", "status", "ok");
-}
-
-/* --- metrics: every edge's samples, with a label that says whose they are
- * -------------------------------------------------------- */
-
-static void put_labelled(struct buf *to, str line, str edge)
-{
-    size_t brace = str_find(line, '{', 0), space = str_find(line, ' ', 0);
-
-    if (brace < space) {
-        buf_put_str(to, str_upto(line, brace + 1));
-        buf_printf(to, "edge=\"%.*s\",", STR_ARG(edge));
-        buf_put_str(to, str_from(line, brace + 1));
-    } else {
-        buf_put_str(to, str_upto(line, space));
-        buf_printf(to, "{edge=\"%.*s\"}", STR_ARG(edge));
-        buf_put_str(to, str_from(line, space));
-    }
-    buf_put_char(to, '\n');
-}
-
-/* The lines of a family in an edge's text: from its HELP line to the next one. */
-static str family_of(str text, str help)
-{
-    size_t at = str_search(text, help);
-
-    if (at == text.n)
-        return STR_NULL;
-    str rest = str_from(text, at + help.n);
-    return str_upto(rest, str_search(rest, STR("# HELP ")));
-}
-
-static void put_family(struct buf *to, str help, const struct link_reply *replies, size_t n)
-{
-    bool typed = false;
-
-    buf_put_str(to, help);
-    for (size_t i = 0; i < n; i++)
-        for (str lines = family_of(replies[i].bytes, help); lines.n;) {
-            str line = str_cut(&lines, '\n');
-
-            if (str_starts(line, STR("# TYPE "))) {
-                if (!typed)
-                    buf_printf(to, "%.*s\n", STR_ARG(line));
-                typed = true;
-            } else if (line.n) {
-                put_labelled(to, line, replies[i].edge);
-            }
-        }
-}
-
-static void merge(struct buf *to, const struct link_reply *replies, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        for (str rest = replies[i].bytes; rest.n;) {
-            str line = str_cut(&rest, '\n');
-            str help = str_make(line.p, line.n + 1);
-            bool seen = false;
-
-            if (!str_starts(line, STR("# HELP ")))
-                continue;
-            for (size_t k = 0; k < i && !seen; k++)
-                seen = str_search(replies[k].bytes, help) < replies[k].bytes.n;
-            if (!seen)
-                put_family(to, help, replies, n);
-        }
-}
-
-static void respond(struct pending *p)
-{
-    struct api_reply *reply = &p->reply;
-    char *text = reply->json ? json_dumps(reply->json, JSON_COMPACT) : NULL;
-    str body = text ? str_of(text) : buf_str(&reply->text);
-
-    p->respond(p->ctx, reply->status, str_of(reply->content_type), body);
-    free(text);
-    json_decref(reply->json);
-    buf_deinit(&reply->text);
-    mem_free(p);
-}
-
-static void on_metrics(void *ctx, const struct link_reply *replies, size_t n)
-{
-    struct pending *p = ctx;
-
-    p->reply.content_type = "text/plain; version=0.0.4";
-    merge(&p->reply.text, replies, n);
-    buf_printf(&p->reply.text,
-               "# HELP ambit_control_edges Edges that are connected.\n# TYPE ambit_control_edges "
-               "gauge\nambit_control_edges %zu\n"
-               "# HELP ambit_control_revision The newest policy revision.\n# TYPE "
-               "ambit_control_revision gauge\n"
-               "ambit_control_revision %llu\n",
-               link_server_edges(p->api->link),
-               (unsigned long long)policy_revision(p->api->policy));
-    respond(p);
-}
-
-/* --- routing
- * ------------------------------------------------------------------------------------------------------------------
- */
-
-static void on_in_force(void *ctx, str missing)
-{
-    struct pending *p = ctx;
-
-    if (missing.n && json_is_object(p->reply.json)) {
-        json_object_set_new(p->reply.json, "in_force", json_false());
-        json_object_set_new(p->reply.json, "not_in_force", json_stringn(missing.p, missing.n));
-    }
-    respond(p);
-}
-
-static bool is(const struct api_request *request, const char *method, const char *path)
-{
-    return str_eq(request->method, str_of(method)) && str_eq(request->path, str_of(path));
-}
-
-static bool customers(struct api *api, const struct api_request *request, struct api_reply *reply)
-{
-    static const str prefixes[] = {STR_INIT("/customer/"), STR_INIT("/end_user/")};
-
-    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
-        if (str_starts(request->path, prefixes[i]))
-            return !may(request, SCOPE_CUSTOMERS, reply) ||
-                   api_customers(api, str_from(request->path, prefixes[i].n), request, reply);
-    return false;
-}
-
-void api_handle(struct api *api, const struct api_request *request, api_respond_fn on_answer,
-                void *ctx)
-{
-    struct pending *p = mem_zalloc(sizeof(*p));
-    struct api_reply *reply = &p->reply;
-
-    *p = (struct pending){.api = api, .respond = on_answer, .ctx = ctx};
-    reply->status = 200;
-    reply->content_type = "application/json";
-    buf_init(&reply->text, 0);
-    if (is(request, "GET", "/metrics") && may(request, SCOPE_METRICS, reply)) {
-        link_server_query(api->link, STR("metrics"), on_metrics, p);
-        return;
-    }
-    if (is(request, "GET", "/health/live") || is(request, "GET", "/health/ready"))
-        handle_health(reply);
-    else if (is(request, "POST", "/v1/reload"))
-        handle_reload(api, request, reply);
-    else if (is(request, "GET", "/v1/edges"))
-        handle_edges(api, request, reply);
-    else if (reply->status == 200 && !customers(api, request, reply))
-        api_error(reply, 404, "not_found", NULL,
-                  "%.*s %.*s is nothing that the control plane serves", STR_ARG(request->method),
-                  STR_ARG(request->path));
-    if (reply->changed)
-        link_server_when_in_force(api->link, policy_revision(api->policy), on_in_force, p);
-    else
-        respond(p);
+    *ret_number = number;
+    return true;
 }

@@ -2,10 +2,12 @@
 
 /*
  * The management API, apart from how a request arrived: over HTTP on the control port, or relayed
- * from a gateway. A handler fills a reply; a reply that changed policy is answered once the change
- * is in force on every connected edge, or says which edges have not confirmed it.
+ * from a gateway. One table (api_routes.c) says which method and path need which scope and who
+ * answers. A call that changed policy is answered once the change is in force on every edge, or
+ * says which edges have not confirmed it.
  */
 
+#include "control/change.h"
 #include "control/link_server.h"
 
 #include <jansson.h>
@@ -16,39 +18,92 @@ struct api_request {
     uint32_t scopes; /* enum catalog_scope */
 };
 
-struct api_reply {
-    unsigned status;
-    json_t *json; /* owned by the reply; NULL: `text` */
-    struct buf text;
-    const char *content_type;
-    bool changed; /* policy: wait until it is in force */
-};
-
 struct api {
     struct loop *loop;
     struct policy *policy;
     struct link_server *link;
 };
 
-/* Calls back once, with the whole answer; never later than about a second. */
-typedef void (*api_respond_fn)(void *ctx, unsigned status, str content_type, str body);
+struct api_answer {
+    unsigned status;
+    str content_type;
+    str allow; /* the methods that the path has, with a 405; else "" */
+    str body;
+};
+
+/* Calls back once, with the whole answer; never later than about a second, maybe before api_handle
+ * returns. The request's bytes are needed until then only if that is so: a handler that answers
+ * later copies what it needs. */
+typedef void (*api_respond_fn)(void *ctx, const struct api_answer *answer);
 void api_handle(struct api *api, const struct api_request *request, api_respond_fn respond,
                 void *ctx);
 
-/* --- for handlers
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- for handlers */
+
+/* One request and its answer. */
+struct api_call {
+    struct api *api;
+    struct api_request request;
+    str id;             /* what stands for {id} in the path, decoded */
+    struct arena arena; /* of what the handler makes */
+
+    unsigned status;
+    json_t *json;    /* the answer, owned; NULL: `text` */
+    struct buf text; /* of `content_type` */
+    str content_type;
+    str allow;
+    bool changed; /* policy: the answer waits until it is in force */
+
+    api_respond_fn respond;
+    void *ctx;
+};
+
+/* LATER: the handler has asked somebody, and will call api_finish (or has called it already). */
+enum api_progress { API_ANSWERED, API_LATER };
+typedef enum api_progress (*api_handle_fn)(struct api_call *call);
+
+void api_finish(struct api_call *call);
 
 /* OpenAI's error shape. `param` may be NULL. */
-void api_error(struct api_reply *reply, unsigned status, const char *code, const char *param,
+void api_error(struct api_call *call, unsigned status, const char *code, const char *param,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* The body as an object; NULL with a 400 in the reply. The caller owns it. */
-json_t *api_body(const struct api_request *request, struct api_reply *reply);
+/* The store's failure, as a 500. */
+void api_store_failed(struct api_call *call);
 
-/* One parameter of the query, percent-decoded into the arena; STR_NULL if it is not there. */
-str api_query(const struct api_request *request, const char *name, struct arena *arena);
+/* Whether the caller's key has one of `scopes`; if not, a 403 that names `what` it is needed for.
+ */
+bool api_may(struct api_call *call, uint32_t scopes, const char *what);
 
-/* api_customers.c: /customer/{verb} and /end_user/{verb}. False: no such verb. */
-bool api_customers(struct api *api, str verb, const struct api_request *request,
-                   struct api_reply *reply);
+/* Ends a change. False, and a 500 (or a 400 where no catalog could be built), if it was not done.
+ */
+bool api_commit(struct api_call *call, struct change *change);
+
+/* The body as an object; NULL with a 400 in the answer. The caller owns it. */
+json_t *api_body(struct api_call *call);
+/* The same, and every member must have one of these names. */
+json_t *api_body_of(struct api_call *call, const char *const *names, size_t n);
+
+/* A member that is a text of 1 to `most` bytes, in the call's arena; STR_NULL where it is absent or
+ * null. False, and a 400, if it is anything else. */
+bool api_text(struct api_call *call, const json_t *body, const char *name, size_t most,
+              str *ret_text);
+
+/* A member that is a region rule, as canonical text in the call's arena; STR_NULL where it is
+ * absent or null. False, and a 400 that names member, value and what was expected. */
+bool api_rule(struct api_call *call, const json_t *body, const char *name, str *ret_canonical);
+
+/* JSON text in the call's arena. */
+str api_dump(struct api_call *call, const json_t *value);
+
+/* One parameter of the query, percent-decoded into the call's arena; STR_NULL if it is not there.
+ */
+str api_query(struct api_call *call, const char *name);
+
+/* A number of the query within bounds, `preset` where it is absent; false and a 400 otherwise. */
+bool api_query_number(struct api_call *call, const char *name, uint64_t min, uint64_t max,
+                      uint64_t preset, uint64_t *ret_number);
+
+/* %XX decoded (and '+' as a space, if asked), in the arena; STR_NULL for malformed escapes. */
+enum api_plus { API_PLUS_AS_IT_IS, API_PLUS_IS_SPACE };
+str api_decode(struct arena *arena, str text, enum api_plus plus);

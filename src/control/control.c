@@ -4,8 +4,9 @@
 #include "base/mem.h"
 #include "control/api.h"
 #include "control/http_api.h"
+#include "control/observations.h"
+#include "control/reload.h"
 #include "net/listener.h"
-#include "region/normalise.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,7 +15,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, DEBOUNCE_MS = 200, ENDING_MS = 10, ENDINGS_MAX = 200 };
+enum {
+    PATH_BYTES = 4096,
+    DEBOUNCE_MS = 200,
+    POSTPONEMENTS_MAX = 10,
+    ENDING_MS = 10,
+    ENDINGS_MAX = 200
+};
 
 struct control {
     const struct control_options *options;
@@ -25,7 +32,7 @@ struct control {
     struct http_api *http;
     struct loop_io signals, changes;
     struct deadline debounce, ending;
-    unsigned n_endings;
+    unsigned postponements, n_endings;
     int own_link_fd, own_listen_fd;
 };
 
@@ -39,11 +46,12 @@ struct relayed {
     uint32_t id;
 };
 
-static void on_relayed(void *ctx, unsigned status, str content_type, str body)
+static void on_relayed(void *ctx, const struct api_answer *answer)
 {
     struct relayed *r = ctx;
 
-    link_server_answer(r->control->link, r->edge, r->id, status, content_type, body);
+    link_server_answer(r->control->link, r->edge, r->id, answer->status, answer->content_type,
+                       answer->body);
     mem_free(r);
 }
 
@@ -66,127 +74,52 @@ static void on_relay(void *ctx, uint64_t edge, const struct link_relay *relay)
     api_handle(&c->api, &request, on_relayed, r);
 }
 
-static const struct catalog_endpoint *find_endpoint(const struct catalog *c, str id)
-{
-    for (size_t i = 0; i < c->n_endpoints; i++)
-        if (str_eq(c->endpoints[i].id, id))
-            return &c->endpoints[i];
-    return NULL;
-}
-
-static int store_observation(struct control *c, const struct link_observed *observed,
-                             const struct catalog_endpoint *e)
-{
-    struct store *store = c->policy.store;
-    unsigned region = region_find_azure(c->policy.catalog->regions, observed->header);
-    bool learnt = observed->kind == LINK_REGION_LEARNT;
-    int64_t now_ns = clock_wall_ns();
-    uint64_t revision;
-
-    if (learnt && (region == REGION_NONE || e->state != ENDPOINT_REGION_PENDING))
-        return STORE_NOT_FOUND;
-    int r =
-        learnt
-            ? store_observed_put(store,
-                                 &(struct store_observed){
-                                     .endpoint = e->id,
-                                     .origin_revision = observed->origin_revision,
-                                     .header = observed->header,
-                                     .region = region_at(c->policy.catalog->regions, region)->code,
-                                     .at_ns = now_ns})
-            : store_withdrawn_put(
-                  store, &(struct store_withdrawn){.endpoint = e->id,
-                                                   .reason = STR("an answer named another region"),
-                                                   .observed = observed->header,
-                                                   .since_ns = now_ns});
-    if (r == STORE_OK)
-        r = store_next_revision(store, &revision);
-    if (r != STORE_OK)
-        return r;
-    return store_audit_append(
-        store, &(struct store_audit){.at_ns = now_ns,
-                                     .actor = STR("system"),
-                                     .action = learnt ? STR("endpoint.region_learnt")
-                                                      : STR("endpoint.region_contradicted"),
-                                     .object = e->id,
-                                     .revision = revision});
-}
-
 static void on_observed(void *ctx, const struct link_observed *observed)
 {
     struct control *c = ctx;
-    const struct catalog_endpoint *e = find_endpoint(c->policy.catalog, observed->endpoint);
-    struct buf why;
 
-    if (!e || e->origin_revision != observed->origin_revision ||
-        e->state == ENDPOINT_OUT_OF_SERVICE)
-        return;
-    log_event(observed->kind == LINK_REGION_LEARNT ? LOG_INFO : LOG_ERROR,
-              observed->kind == LINK_REGION_LEARNT ? "region_learnt" : "region_contradicted",
-              LOG_STR("endpoint", e->id), LOG_STR("declared", e->region_name),
-              LOG_STR("observed", observed->header));
-    int r = store_begin(c->policy.store, STORE_DURABLE);
-    if (r == STORE_OK)
-        r = store_observation(c, observed, e);
-    if (r == STORE_OK)
-        r = store_commit(c->policy.store);
-    store_rollback(c->policy.store);
-    if (r != STORE_OK)
-        return;
-    buf_init(&why, 0);
-    if (policy_rebuild(&c->policy, &why))
-        link_server_publish(c->link, LINK_CUSTOMERS_SAME);
-    buf_deinit(&why);
+    observation_take(&c->policy, observed);
 }
 
 static void on_refusals(void *ctx, const struct link_refusals *refusals)
 {
     struct control *c = ctx;
-    char day[CLOCK_RFC3339_LEN];
 
-    clock_format_rfc3339(clock_wall_ns(), day);
-    if (store_begin(c->policy.store, STORE_RELAXED) < 0)
-        return;
-    if (store_refusals_add(c->policy.store,
-                           &(struct store_refusals){.day = str_make(day, 10),
-                                                    .source = permit_source_name(refusals->source),
-                                                    .code = refusals->code,
-                                                    .subject = refusals->subject,
-                                                    .group = refusals->group,
-                                                    .count = refusals->count}) == 0)
-        store_commit(c->policy.store);
-    store_rollback(c->policy.store);
+    refusals_take(&c->policy, refusals);
 }
 
 static const struct link_server_handler link_handler = {
     .on_relay = on_relay, .on_observed = on_observed, .on_refusals = on_refusals};
 
-/* --- reload: SIGHUP and changes of the file
- * ------------------------------------------------------------------------------------ */
-
-static void reload(struct control *c, const char *because)
+static void on_published(void *ctx, const struct publication *publication)
 {
-    static const char *const results[] = {"reloaded", "unchanged", "invalid", "would_widen"};
-    struct buf why;
+    struct control *c = ctx;
 
-    buf_init(&why, 0);
-    enum policy_reload result = policy_reload(&c->policy, POLICY_KEEP_NARROW, STR("file"), &why);
-    if (result == POLICY_RELOADED)
-        link_server_publish(c->link, LINK_CUSTOMERS_ALL);
-    if (result != POLICY_UNCHANGED)
-        log_event(result == POLICY_RELOADED ? LOG_INFO : LOG_ERROR, "reload",
-                  LOG_STR("because", str_of(because)), LOG_STR("result", str_of(results[result])),
-                  LOG_STR("why", why.n ? buf_str(&why) : STR("")));
-    buf_deinit(&why);
+    /* Before there are edges, there is the start. */
+    if (c->link)
+        link_server_publish(c->link, publication);
+}
+
+/* --- reload: SIGHUP and changes of the file */
+
+static void reload_file(struct control *c)
+{
+    struct reload_report report;
+
+    reload(&c->policy, RELOAD_KEEP_NARROW, STR("file"), &report);
+    reload_report_deinit(&report);
 }
 
 static void on_debounced(struct deadline *deadline)
 {
-    reload(container_of(deadline, struct control, debounce), "the file changed");
+    struct control *c = container_of(deadline, struct control, debounce);
+
+    c->postponements = 0;
+    reload_file(c);
 }
 
 /* Editors replace a file rather than write it: its folder is watched, and any change there makes
- * control look after a moment. */
+ * control look after a moment of quiet (or of too little quiet for too long). */
 static void on_change(struct loop_io *io, uint32_t events)
 {
     struct control *c = container_of(io, struct control, changes);
@@ -194,7 +127,8 @@ static void on_change(struct loop_io *io, uint32_t events)
 
     (void)events;
     while (read(io->fd, notes, sizeof(notes)) > 0)
-        deadline_set(c->loop, &c->debounce, DEBOUNCE_MS);
+        if (c->postponements++ < POSTPONEMENTS_MAX)
+            deadline_set(c->loop, &c->debounce, DEBOUNCE_MS);
 }
 
 static void watch_file(struct control *c)
@@ -205,7 +139,7 @@ static void watch_file(struct control *c)
     c->changes =
         (struct loop_io){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .on_event = on_change};
     if (slash)
-        *slash = '\0';
+        slash[slash == dir] = '\0';
     if (c->changes.fd < 0 ||
         inotify_add_watch(c->changes.fd, slash ? dir : ".",
                           IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0 ||
@@ -233,7 +167,7 @@ static void on_signal(struct loop_io *io, uint32_t events)
     (void)events;
     while (read(io->fd, &info, sizeof(info)) == sizeof(info)) {
         if (info.ssi_signo == SIGHUP)
-            reload(c, "SIGHUP");
+            reload_file(c);
         else
             on_ending(&c->ending);
     }
@@ -271,6 +205,30 @@ static int bind_own(const char *text, int *ret_fd)
     return r;
 }
 
+/* What the file has to say at the start is for whoever started it. */
+static void print_lines(const json_t *lines)
+{
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach(lines, i, line) fprintf(stderr, "%s\n", json_string_value(line));
+}
+
+static bool load(struct control *c)
+{
+    const struct control_options *o = c->options;
+    struct reload_report report;
+
+    if (policy_open(&c->policy, o->config, o->data_dir) < 0)
+        return false;
+    c->policy.on_published = on_published;
+    c->policy.ctx = c;
+    bool fine = reload_at_start(&c->policy, &report);
+    print_lines(report.lines);
+    reload_report_deinit(&report);
+    return fine;
+}
+
 static bool set_up(struct control *c)
 {
     const struct control_options *o = c->options;
@@ -278,7 +236,11 @@ static bool set_up(struct control *c)
     int link_fd = o->link_fd, listen_fd = o->listen_fd;
 
     c->loop = loop_new();
-    if (!c->loop || watch_signals(c) < 0 || !policy_open(&c->policy, o->config, o->data_dir))
+    if (!c->loop || watch_signals(c) < 0)
+        return false;
+    c->debounce.on_expire = on_debounced;
+    watch_file(c);
+    if (!load(c))
         return false;
     snprintf(link_path, sizeof(link_path), "unix:%s/control.sock", o->data_dir);
     if (link_fd < 0 && bind_own(link_path, &c->own_link_fd) == 0)
@@ -290,9 +252,7 @@ static bool set_up(struct control *c)
     c->link = link_server_new(c->loop, link_fd, &c->policy, &link_handler, c);
     c->api = (struct api){c->loop, &c->policy, c->link};
     c->http = http_api_new(&c->api, listen_fd);
-    c->debounce.on_expire = on_debounced;
     c->ending.on_expire = on_ending;
-    watch_file(c);
     return c->link && c->http;
 }
 
@@ -303,7 +263,8 @@ static void tear_down(struct control *c)
     link_server_end_waiting(c->link);
     http_api_free(c->http);
     link_server_free(c->link);
-    policy_close(&c->policy);
+    if (c->policy.store)
+        policy_close(&c->policy);
     loop_free(c->loop);
     if (c->changes.fd > 0)
         close(c->changes.fd);

@@ -57,16 +57,22 @@ static void send_rest(struct call *c)
     call_over(c);
 }
 
-static void on_answer(void *ctx, unsigned status, str content_type, str body)
+static void on_answer(void *ctx, const struct api_answer *answer)
 {
     struct call *c = ctx;
-    struct http_header header = {
-        .name = STR("content-type"), .value = content_type, .id = HTTP_HEADER_CONTENT_TYPE};
-    struct http_head head = {.status = status,
+    str body = answer->body;
+    struct http_header headers[] = {
+        {.name = STR("content-type"),
+         .value = answer->content_type,
+         .id = HTTP_HEADER_CONTENT_TYPE},
+        {.name = STR("cache-control"), .value = STR("no-store"), .id = HTTP_HEADER_OTHER},
+        {.name = STR("allow"), .value = answer->allow, .id = HTTP_HEADER_OTHER},
+    };
+    struct http_head head = {.status = answer->status,
                              .version = 11,
                              .content_length = (int64_t)body.n,
-                             .headers = &header,
-                             .n_headers = 1};
+                             .headers = headers,
+                             .n_headers = COUNT_OF(headers) - (answer->allow.n == 0)};
 
     c->asked = false;
     if (!c->stream) {
@@ -87,7 +93,9 @@ static void answer_error(struct call *c, unsigned status, const char *code, cons
                "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\",\"param\":null,"
                "\"code\":\"%s\"}}",
                message, code);
-    on_answer(c, status, STR("application/json"), buf_str(&body));
+    on_answer(c, &(struct api_answer){.status = status,
+                                      .content_type = STR("application/json"),
+                                      .body = buf_str(&body)});
     buf_deinit(&body);
 }
 

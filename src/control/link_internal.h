@@ -19,6 +19,7 @@ enum {
     PART_RECORDS = 16384,
     OUT_MAX_BYTES = 1 << 30, /* an edge that takes nothing is dropped rather than buffered for */
     REPLIES_MAX = 64,
+    MISSING_MAX = 64, /* names in an answer; what counts is that there are any */
 };
 
 struct edge_peer {

@@ -85,52 +85,52 @@ void link_send_heartbeat(struct edge_peer *e)
     link_send_frame(e, at);
 }
 
-void link_server_publish(struct link_server *s, enum link_customers customers)
+static void send_puts(struct edge_peer *e, const struct publication *p, uint64_t revision)
 {
-    list_for_each (node, &s->peers) {
-        struct edge_peer *e = list_entry(node, struct edge_peer, link);
-
-        if (!e->greeted)
-            continue;
-        link_send_catalog(e);
-        if (customers == LINK_CUSTOMERS_ALL)
-            link_send_all_customers(e);
-        link_send_in_force(e);
-    }
-}
-
-void link_server_publish_customer(struct link_server *s, const struct customer *customer,
-                                  enum link_catalog catalog)
-{
-    list_for_each (node, &s->peers) {
-        struct edge_peer *e = list_entry(node, struct edge_peer, link);
-
-        if (!e->greeted)
-            continue;
-        if (catalog == LINK_CATALOG_TOO)
-            link_send_catalog(e);
+    for (size_t from = 0; from < p->n_puts;) {
+        size_t n = p->n_puts - from < PART_RECORDS ? p->n_puts - from : PART_RECORDS;
         size_t at = link_frame_begin(&e->out, LINK_CUSTOMERS);
-        wire_put_u64(&e->out, policy_revision(s->policy));
-        wire_put_u32(&e->out, 1);
-        customer_encode(customer, &e->out);
+
+        wire_put_u64(&e->out, revision);
+        wire_put_u32(&e->out, (uint32_t)n);
+        for (size_t i = from; i < from + n; i++)
+            customer_encode(&p->puts[i], &e->out);
         link_frame_end(&e->out, at);
-        link_send_in_force(e);
+        from += n;
     }
 }
 
-void link_server_publish_gone(struct link_server *s, struct digest128 id)
+static void send_gone(struct edge_peer *e, const struct publication *p, uint64_t revision)
 {
+    for (size_t from = 0; from < p->n_gone;) {
+        size_t n = p->n_gone - from < PART_RECORDS ? p->n_gone - from : PART_RECORDS;
+        size_t at = link_frame_begin(&e->out, LINK_CUSTOMERS_GONE);
+
+        wire_put_u64(&e->out, revision);
+        wire_put_u32(&e->out, (uint32_t)n);
+        for (size_t i = from; i < from + n; i++) {
+            wire_put_u64(&e->out, p->gone[i].lo);
+            wire_put_u64(&e->out, p->gone[i].hi);
+        }
+        link_frame_end(&e->out, at);
+        from += n;
+    }
+}
+
+/* The catalog first: the customers that follow may have rules that are new in it. */
+void link_server_publish(struct link_server *s, const struct publication *publication)
+{
+    uint64_t revision = policy_revision(s->policy);
+
     list_for_each (node, &s->peers) {
         struct edge_peer *e = list_entry(node, struct edge_peer, link);
 
         if (!e->greeted)
             continue;
-        size_t at = link_frame_begin(&e->out, LINK_CUSTOMERS_GONE);
-        wire_put_u64(&e->out, policy_revision(s->policy));
-        wire_put_u32(&e->out, 1);
-        wire_put_u64(&e->out, id.lo);
-        wire_put_u64(&e->out, id.hi);
-        link_frame_end(&e->out, at);
+        if (publication->catalog)
+            link_send_catalog(e);
+        send_gone(e, publication, revision);
+        send_puts(e, publication, revision);
         link_send_in_force(e);
     }
 }

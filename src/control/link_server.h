@@ -30,21 +30,12 @@ bool link_server_is_waited_for(const struct link_server *s);
 /* Answers whoever waits with what is so now: before those who asked go away. */
 void link_server_end_waiting(struct link_server *s);
 
-/* The catalog has been rebuilt, and maybe all customers changed: to every edge, closing the present
- * revision. */
-enum link_customers { LINK_CUSTOMERS_SAME, LINK_CUSTOMERS_ALL };
-void link_server_publish(struct link_server *s, enum link_customers customers);
-
-/* One customer has changed, or is gone: to every edge, closing the present revision. With the
- * catalog where the customer's rule is new. */
-enum link_catalog { LINK_CATALOG_SAME, LINK_CATALOG_TOO };
-void link_server_publish_customer(struct link_server *s, const struct customer *customer,
-                                  enum link_catalog catalog);
-void link_server_publish_gone(struct link_server *s, struct digest128 id);
+/* What a change did, to every edge, closing the present revision. */
+void link_server_publish(struct link_server *s, const struct publication *publication);
 
 /* Calls back once every connected edge has confirmed `revision`, or a second has passed: then
- * `missing` names the others ("a, b"). */
-typedef void (*link_in_force_fn)(void *ctx, str missing);
+ * `missing` names the others. */
+typedef void (*link_in_force_fn)(void *ctx, const str *missing, size_t n_missing);
 void link_server_when_in_force(struct link_server *s, uint64_t revision,
                                link_in_force_fn on_in_force, void *ctx);
 

@@ -10,23 +10,27 @@
  * ----------------------------------------------------------------------------------------------------------------
  */
 
-static void put_name(struct buf *to, const char *name)
+struct missing {
+    str names[MISSING_MAX];
+    size_t n;
+};
+
+static void add_name(struct missing *m, const char *name)
 {
-    if (to->n)
-        buf_put_str(to, STR(", "));
-    buf_put_str(to, str_of(name));
+    if (m->n < MISSING_MAX)
+        m->names[m->n++] = str_of(name);
 }
 
-static void name_missing(const struct link_server *s, uint64_t revision, struct buf *to)
+static void find_missing(const struct link_server *s, uint64_t revision, struct missing *m)
 {
     list_for_each (node, &s->peers) {
         const struct edge_peer *e = list_entry(node, struct edge_peer, link);
 
         if (e->greeted && e->confirmed < revision)
-            put_name(to, e->name);
+            add_name(m, e->name);
     }
     list_for_each (node, &s->absent)
-        put_name(to, list_entry(node, struct absent_edge, link)->name);
+        add_name(m, list_entry(node, struct absent_edge, link)->name);
 }
 
 /* --- edges that are not connected
@@ -93,16 +97,14 @@ static bool all_confirmed(struct link_server *s, uint64_t revision)
 
 static void waiter_done(struct waiter *w)
 {
-    struct buf missing;
+    struct missing missing = {.n = 0};
 
-    buf_init(&missing, 0);
-    name_missing(w->server, w->revision, &missing);
+    find_missing(w->server, w->revision, &missing);
     if (missing.n == 0 && !all_confirmed(w->server, w->revision))
-        put_name(&missing, "edges that have yet to connect");
+        add_name(&missing, "edges that have yet to connect");
     deadline_cancel(&w->deadline);
     list_remove(&w->link);
-    w->on_in_force(w->ctx, buf_str(&missing));
-    buf_deinit(&missing);
+    w->on_in_force(w->ctx, missing.names, missing.n);
     mem_free(w);
 }
 

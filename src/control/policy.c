@@ -4,25 +4,22 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "catalog/disk.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <unistd.h>
 
-/* --- the catalog
- * ------------------------------------------------------------------------------------------------------
- */
+enum { PATH_BYTES = 4096 };
 
-static uint32_t intern(void *ctx, str canonical)
-{
-    uint32_t index;
+_Static_assert(sizeof(((struct policy *)0)->seal_key) == DISK_KEY_BYTES, "one kind of key");
+_Static_assert((uint32_t)STORE_RULE_NONE == (uint32_t)CUSTOMER_RULE_NONE, "one kind of index");
 
-    return store_rule_intern(ctx, canonical, &index) == STORE_OK ? index : CATALOG_NONE;
-}
+/* --- what the store adds to a configuration */
 
 struct gathering {
-    struct policy *p;
+    const struct policy *p;
+    const struct customer *puts;
+    size_t n_puts;
     struct arena arena;
     struct catalog_key *keys;
     size_t n_keys;
@@ -30,30 +27,15 @@ struct gathering {
     size_t n_observed;
     struct config_withdrawn *withdrawn;
     size_t n_withdrawn;
-    uint8_t *used; /* one byte for each rule index that an object of the store holds */
-    size_t n_used;
     struct config_rule_in_use *rules;
     size_t n_rules;
+    str organization_rule;
 };
 
 /* Grows an array by doubling at powers of two. */
 static void *room_for(void *array, size_t n, size_t size)
 {
     return (n & (n - 1)) == 0 ? mem_realloc(array, (n ? 2 * n : 1) * size) : array;
-}
-
-static void use_rule(struct gathering *g, uint32_t rule)
-{
-    if (rule == STORE_RULE_NONE)
-        return;
-    if (rule >= g->n_used) {
-        size_t n = (size_t)rule + 64;
-
-        g->used = mem_realloc(g->used, n);
-        memset(g->used + g->n_used, 0, n - g->n_used);
-        g->n_used = n;
-    }
-    g->used[rule] = 1;
 }
 
 static int on_key(void *ctx, const struct store_key *key)
@@ -72,7 +54,6 @@ static int on_key(void *ctx, const struct store_key *key)
         .expires_wall_ns = key->expires_ns,
     };
     memcpy(k->hash, key->hash, sizeof(k->hash));
-    use_rule(g, key->rule);
     return 0;
 }
 
@@ -96,349 +77,277 @@ static int on_withdrawn(void *ctx, const struct store_withdrawn *w)
     return 0;
 }
 
+/* Who has the rule, in words; STR_NULL: nobody. */
+static str user_of(struct gathering *g, uint32_t rule)
+{
+    for (size_t i = 0; i < g->n_keys; i++)
+        if (g->keys[i].rule == rule)
+            return arena_printf(&g->arena, "key %.*s", STR_ARG(g->keys[i].name));
+    if (rule < g->p->n_rule_uses && g->p->rule_uses[rule])
+        return arena_printf(&g->arena, "%u customers", g->p->rule_uses[rule]);
+    for (size_t i = 0; i < g->n_puts; i++)
+        if (g->puts[i].rule == rule)
+            return STR("a customer");
+    return STR_NULL;
+}
+
 static int on_rule(void *ctx, uint32_t index, str canonical)
 {
     struct gathering *g = ctx;
+    str used_by = user_of(g, index);
 
-    if (index >= g->n_used || !g->used[index])
+    if (!used_by.p)
         return 0;
     g->rules = room_for(g->rules, g->n_rules, sizeof(*g->rules));
-    g->rules[g->n_rules++] = (struct config_rule_in_use){index, arena_copy(&g->arena, canonical),
-                                                         STR("a customer or key of the API")};
+    g->rules[g->n_rules++] =
+        (struct config_rule_in_use){index, arena_copy(&g->arena, canonical), used_by};
     return 0;
 }
 
-enum { WALK_RECORDS = 4096 };
-
-static void use_customers_rules(struct gathering *g)
+/* The key that was made because nobody named one; a master key of the configuration replaces it. */
+static int add_made_master(struct gathering *g, const struct config *config)
 {
-    CLEANUP_FREE struct customer *found = mem_array(WALK_RECORDS, sizeof(*found));
-    struct customers_cursor cursor = {0};
-    size_t n;
+    struct catalog_key key = {
+        .id = STR("key_master"), .name = STR("master"), .scopes = SCOPE_ALL, .rule = CATALOG_NONE};
+    str hex;
 
-    while ((n = customers_walk(g->p->customers, &cursor, found, WALK_RECORDS)) > 0)
-        for (size_t i = 0; i < n; i++)
-            use_rule(g, found[i].rule);
+    if (config->master_key.n)
+        return 0;
+    int r = store_setting_get(g->p->store, POLICY_SETTING_MASTER, &g->arena, &hex);
+    if (r != STORE_OK)
+        return r < 0 ? r : 0;
+    if (!hex_decode(hex, key.hash, sizeof(key.hash)))
+        return -EUCLEAN;
+    g->keys = room_for(g->keys, g->n_keys, sizeof(*g->keys));
+    g->keys[g->n_keys++] = key;
+    return 0;
 }
 
-static bool gather(struct gathering *g)
+/* The rule that the API gave the organisation, for where the file says nothing. */
+static int find_organization(struct gathering *g)
+{
+    int r = store_setting_get(g->p->store, POLICY_SETTING_ORGANIZATION, &g->arena,
+                              &g->organization_rule);
+
+    return r < 0 ? r : 0;
+}
+
+static int gather(struct gathering *g, const struct config *config)
 {
     struct store *s = g->p->store;
+    int r = store_key_each(s, on_key, g);
 
-    use_customers_rules(g);
-    return store_key_each(s, on_key, g) == 0 && store_observed_each(s, on_observed, g) == 0 &&
-           store_withdrawn_each(s, on_withdrawn, g) == 0 && store_rule_each(s, on_rule, g) == 0;
+    if (r == 0)
+        r = add_made_master(g, config);
+    if (r == 0)
+        r = store_observed_each(s, on_observed, g);
+    if (r == 0)
+        r = store_withdrawn_each(s, on_withdrawn, g);
+    if (r == 0)
+        r = find_organization(g);
+    return r == 0 ? store_rule_each(s, on_rule, g) : r;
 }
 
-static struct catalog *build(struct policy *p, struct gathering *g, struct diagnostics *d)
+static void gathering_deinit(struct gathering *g)
 {
-    struct config_build with = {
-        .revision = store_revision(p->store),
-        .issued_wall_ns = clock_wall_ns(),
-        .installation = store_installation(p->store),
-        .customer_key = store_customer_key(p->store),
-        .rules = {intern, p->store},
-        .rules_in_use = g->rules,
-        .n_rules_in_use = g->n_rules,
-        .master_key = p->config->master_key,
-        .keys = g->keys,
-        .n_keys = g->n_keys,
-        .observed = g->observed,
-        .n_observed = g->n_observed,
-        .withdrawn = g->withdrawn,
-        .n_withdrawn = g->n_withdrawn,
-    };
-
-    return config_build_catalog(p->config, &with, d);
+    mem_free(g->keys);
+    mem_free(g->observed);
+    mem_free(g->withdrawn);
+    mem_free(g->rules);
+    arena_deinit(&g->arena);
 }
 
-bool policy_rebuild(struct policy *p, struct buf *ret_why)
+static uint32_t intern(void *ctx, str canonical)
 {
-    struct gathering g = {.p = p};
-    struct diagnostics d;
+    uint32_t index;
+
+    return store_rule_intern(ctx, canonical, &index) == STORE_OK ? index : CATALOG_NONE;
+}
+
+struct catalog *policy_build(const struct policy *p, const struct config *config,
+                             const struct customer *puts, size_t n_puts, uint64_t revision,
+                             struct diagnostics *diagnostics)
+{
+    struct gathering g = {.p = p, .puts = puts, .n_puts = n_puts};
     struct catalog *catalog = NULL;
 
     arena_init(&g.arena, NULL, 0);
-    diagnostics_init(&d);
-    if (gather(&g))
-        catalog = build(p, &g, &d);
-    if (catalog) {
-        catalog_free(p->catalog);
-        p->catalog = catalog;
-        buf_clear(&p->catalog_bytes);
-        catalog_encode(catalog, &p->catalog_bytes);
+    if (gather(&g, config) == 0) {
+        struct config_build with = {
+            .revision = revision,
+            .issued_wall_ns = clock_wall_ns(),
+            .installation = store_installation(p->store),
+            .customer_key = store_customer_key(p->store),
+            .rules = {intern, p->store},
+            .rules_in_use = g.rules,
+            .n_rules_in_use = g.n_rules,
+            .organization_rule = g.organization_rule,
+            .master_key = config->master_key,
+            .keys = g.keys,
+            .n_keys = g.n_keys,
+            .observed = g.observed,
+            .n_observed = g.n_observed,
+            .withdrawn = g.withdrawn,
+            .n_withdrawn = g.n_withdrawn,
+        };
+
+        catalog = config_build_catalog(config, &with, diagnostics);
     } else {
-        diagnostics_print(&d, ret_why);
+        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, 0, 0, STR(""), "the store failed");
     }
-    diagnostics_deinit(&d);
-    mem_free(g.keys);
-    mem_free(g.observed);
-    mem_free(g.withdrawn);
-    mem_free(g.used);
-    mem_free(g.rules);
-    arena_deinit(&g.arena);
-    return catalog != NULL;
+    gathering_deinit(&g);
+    return catalog;
 }
 
-bool policy_knows_rule(const struct policy *p, uint32_t rule)
+void policy_set_catalog(struct policy *p, struct catalog *catalog)
 {
-    return rule == CUSTOMER_RULE_NONE ||
-           (rule < p->catalog->n_rules && p->catalog->rules[rule].text.p);
+    catalog_free(p->catalog);
+    p->catalog = catalog;
+    buf_clear(&p->catalog_bytes);
+    catalog_encode(catalog, &p->catalog_bytes);
 }
+
+/* --- customers */
+
+static void count_rule(struct policy *p, uint32_t rule, int by)
+{
+    if (rule == CUSTOMER_RULE_NONE)
+        return;
+    if (rule >= p->n_rule_uses) {
+        size_t n = 2 * (size_t)rule + 64;
+
+        p->rule_uses = mem_realloc(p->rule_uses, n * sizeof(*p->rule_uses));
+        memset(p->rule_uses + p->n_rule_uses, 0, (n - p->n_rule_uses) * sizeof(*p->rule_uses));
+        p->n_rule_uses = n;
+    }
+    p->rule_uses[rule] += (uint32_t)by;
+}
+
+void policy_put_customer(struct policy *p, const struct customer *customer)
+{
+    struct customer old;
+
+    if (customers_find(p->customers, customer->id, &old))
+        count_rule(p, old.rule, -1);
+    count_rule(p, customer->rule, 1);
+    customers_put(p->customers, customer);
+}
+
+void policy_remove_customer(struct policy *p, struct digest128 id)
+{
+    struct customer old;
+
+    if (customers_find(p->customers, id, &old))
+        count_rule(p, old.rule, -1);
+    customers_remove(p->customers, id);
+}
+
+static void load_record(void *ctx, const struct store_customer_record *record)
+{
+    struct policy *p = ctx;
+
+    count_rule(p, record->rule, 1);
+    customers_put(p->customers,
+                  &(struct customer){.id = record->digest,
+                                     .rule = record->rule,
+                                     .flags = record->blocked ? CUSTOMER_BLOCKED : 0});
+}
+
+/* --- opening */
+
+static int load(struct policy *p, const char *data_dir)
+{
+    char path[PATH_BYTES];
+    int r = store_open(data_dir, &p->store);
+
+    if (r < 0)
+        return r;
+    if (snprintf(path, sizeof(path), "%s/store.key", data_dir) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    r = disk_key_load(path, p->seal_key);
+    if (r < 0)
+        return r;
+    customers_begin(p->customers);
+    r = store_customer_load(p->store, load_record, p);
+    customers_commit(p->customers);
+    customers_seal(p->customers);
+    customers_reclaim(p->customers);
+    return r;
+}
+
+int policy_open(struct policy *p, const char *config_path, const char *data_dir)
+{
+    *p = (struct policy){.config_path = str_dup(str_of(config_path)), .customers = customers_new()};
+    buf_init(&p->catalog_bytes, 0);
+    buf_init(&p->file_why, 0);
+    int r = load(p, data_dir);
+    if (r < 0) {
+        log_event(LOG_ERROR, "store_not_opened", LOG_STR("data_dir", str_of(data_dir)),
+                  LOG_STR("why", str_of(strerrordesc_np(-r))));
+        policy_close(p);
+    }
+    return r;
+}
+
+void policy_close(struct policy *p)
+{
+    if (p->catalog)
+        catalog_free(p->catalog);
+    customers_free(p->customers);
+    if (p->config)
+        config_free(p->config);
+    store_close(p->store);
+    buf_deinit(&p->catalog_bytes);
+    buf_deinit(&p->file_why);
+    mem_free(p->rule_uses);
+    mem_free(p->config_path);
+    *p = (struct policy){0};
+}
+
+/* --- asking */
 
 uint64_t policy_revision(const struct policy *p)
 {
     return store_revision(p->store);
 }
 
-/* --- the file's customers
- * ---------------------------------------------------------------------------------------------- */
-
-static void load_record(void *ctx, const struct store_customer_record *record)
+bool policy_knows_rule(const struct policy *p, uint32_t rule)
 {
-    customers_put(ctx, &(struct customer){.id = record->digest,
-                                          .rule = record->rule,
-                                          .flags = record->blocked ? CUSTOMER_BLOCKED : 0});
+    return rule == CUSTOMER_RULE_NONE ||
+           (p->catalog && rule < p->catalog->n_rules && p->catalog->rules[rule].text.p);
 }
 
-static bool load_customers(struct policy *p)
+static const struct region_rule_compiled *
+compile(const struct policy *p, str canonical, struct arena *arena, struct region_rule_compiled *to)
 {
-    struct customers *fresh = customers_new();
-    bool fine = store_customer_load(p->store, load_record, fresh) == 0;
+    struct region_rule rule;
+    str error;
 
-    if (fine) {
-        customers_replace(p->customers, fresh);
-        customers_seal(p->customers);
-        customers_reclaim(p->customers);
-    }
-    customers_free(fresh);
-    return fine;
+    if (!canonical.p)
+        return NULL;
+    /* A rule that cannot be read allows nothing, so whatever replaces it widens. */
+    if (!region_rule_parse_canonical(canonical, arena, &rule) ||
+        region_rule_compile(&rule, p->config->regions, arena, to, &error) != 0)
+        *to = (struct region_rule_compiled){.primary = REGION_NONE, .secondary = REGION_NONE};
+    return to;
 }
 
-struct leaving {
-    struct map staying;
+enum region_rule_change policy_compare_rules(const struct policy *p, str before, str after)
+{
+    struct region_rule_compiled old, new;
     struct arena arena;
-    str *ids;
-    size_t n;
-};
-
-static int on_owned(void *ctx, const struct store_customer *customer)
-{
-    struct leaving *l = ctx;
-
-    if (map_get(&l->staying, customer->id))
-        return 0;
-    l->ids = room_for(l->ids, l->n, sizeof(*l->ids));
-    l->ids[l->n++] = arena_copy(&l->arena, customer->id);
-    return 0;
-}
-
-static int delete_left(struct policy *p, const struct config *config)
-{
-    struct leaving l = {0};
-    int r = 0;
-
-    map_init(&l.staying);
-    arena_init(&l.arena, NULL, 0);
-    for (size_t i = 0; i < config->n_customers; i++)
-        map_put(&l.staying, config->customers[i].id, (void *)&config->customers[i]);
-    r = store_customer_each_owned(p->store, STORE_OWNER_FILE, on_owned, &l);
-    for (size_t i = 0; i < l.n && r >= 0; i++)
-        r = store_customer_delete(p->store, l.ids[i]);
-    map_deinit(&l.staying);
-    arena_deinit(&l.arena);
-    mem_free(l.ids);
-    return r < 0 ? r : 0;
-}
-
-static int put_owned(struct policy *p, const struct config_customer *c, int64_t now_ns)
-{
-    struct siphash_key key = store_customer_key(p->store);
-    struct store_customer row = {
-        .id = c->id,
-        .digest = customer_digest(&key, c->id),
-        .alias = c->alias,
-        .blocked = c->blocked,
-        .rule = STORE_RULE_NONE,
-        .allowed_model_region = c->allowed_model_region,
-        .primary = c->primary,
-        .secondary = c->secondary,
-        .metadata = c->metadata,
-        .owner = STORE_OWNER_FILE,
-        .created_ns = now_ns,
-        .updated_ns = now_ns,
-    };
-
-    if (c->rule.p && store_rule_intern(p->store, c->rule, &row.rule) != STORE_OK)
-        return -EIO;
-    int r = store_customer_update(p->store, &row);
-    return r == STORE_NOT_FOUND ? store_customer_insert(p->store, &row) : r;
-}
-
-/* Object, audit and revision in one transaction. */
-static int store_file(struct policy *p, const struct config *config, str actor)
-{
-    uint64_t revision;
-    int r = store_begin(p->store, STORE_DURABLE);
-
-    if (r < 0)
-        return r;
-    r = delete_left(p, config);
-    for (size_t i = 0; i < config->n_customers && r >= 0; i++)
-        r = put_owned(p, &config->customers[i], clock_wall_ns());
-    if (r >= 0)
-        r = store_next_revision(p->store, &revision);
-    if (r >= 0)
-        r = store_audit_append(p->store, &(struct store_audit){.at_ns = clock_wall_ns(),
-                                                               .actor = actor,
-                                                               .action = STR("configuration.load"),
-                                                               .object = str_of(config->file_hash),
-                                                               .revision = revision});
-    if (r >= 0)
-        r = store_commit(p->store);
-    store_rollback(p->store);
-    return r < 0 ? r : 0;
-}
-
-/* --- opening and reloading
- * -----------------------------------------------------------------------------------------------
- */
-
-static struct config *read_file(struct policy *p, struct buf *ret_why)
-{
-    struct config_source source = {.file = p->config_path};
-    struct diagnostics d;
-
-    diagnostics_init(&d);
-    struct config *config = config_load(&source, &d);
-    diagnostics_print(&d, ret_why);
-    diagnostics_deinit(&d);
-    return config;
-}
-
-enum { MASTER_KEY_RANDOM = 24 };
-
-static void hash_key(str text, uint8_t hash[STORE_HASH_BYTES])
-{
-    unsigned n = STORE_HASH_BYTES;
-
-    if (EVP_Digest(text.p, text.n, hash, &n, EVP_sha256(), NULL) != 1)
-        abort();
-}
-
-static int insert_key(struct policy *p, const struct store_key *key)
-{
-    int r = store_begin(p->store, STORE_DURABLE);
-
-    if (r == 0)
-        r = store_key_insert(p->store, key);
-    if (r == STORE_OK)
-        r = store_commit(p->store);
-    store_rollback(p->store);
-    return r;
-}
-
-/* Where neither file nor environment names one: made once, kept as a hash, printed when it is made.
- * The gateway is never open. */
-static bool make_master_key(struct policy *p)
-{
-    uint8_t random[MASTER_KEY_RANDOM];
-    char text[3 + 2 * MASTER_KEY_RANDOM] = "sk-";
-    struct store_key key = {.id = STR("key_made_master"),
-                            .name = STR("master"),
-                            .scopes = SCOPE_ALL,
-                            .rule = STORE_RULE_NONE,
-                            .created_ns = clock_wall_ns()},
-                     found;
-    struct arena arena;
-
-    if (p->config->master_key.n)
-        return true;
-    arena_init(&arena, NULL, 0);
-    int r = store_key_get(p->store, key.id, &arena, &found);
-    arena_deinit(&arena);
-    if (r != STORE_NOT_FOUND)
-        return r == STORE_OK;
-    random_bytes(random, sizeof(random));
-    hex_encode(random, sizeof(random), text + 3);
-    hash_key(str_make(text, sizeof(text)), key.hash);
-    if (insert_key(p, &key) != STORE_OK)
-        return false;
-    printf("master key, shown this once: %.*s\n", (int)sizeof(text), text);
-    fflush(stdout);
-    return true;
-}
-
-bool policy_open(struct policy *p, const char *config_path, const char *data_dir)
-{
-    struct buf why;
-
-    *p = (struct policy){.config_path = str_dup(str_of(config_path))};
-    buf_init(&p->catalog_bytes, 0);
-    buf_init(&why, 0);
-    p->customers = customers_new();
-    bool fine = store_open(data_dir, &p->store) == 0 && (p->config = read_file(p, &why)) &&
-                make_master_key(p) && store_file(p, p->config, STR("file")) == 0 &&
-                load_customers(p) && policy_rebuild(p, &why);
-    if (why.n && write(STDERR_FILENO, why.p, why.n) < 0)
-        log_event(LOG_WARN, "diagnostics_lost", LOG_NUM("errno", errno));
-    buf_deinit(&why);
-    return fine;
-}
-
-void policy_close(struct policy *p)
-{
-    catalog_free(p->catalog);
-    customers_free(p->customers);
-    config_free(p->config);
-    store_close(p->store);
-    buf_deinit(&p->catalog_bytes);
-    mem_free(p->config_path);
-}
-
-static bool widens(struct policy *p, const struct config *next, struct buf *ret_why)
-{
-    const struct config_widened *items;
-    struct arena arena;
-    size_t n;
 
     arena_init(&arena, NULL, 0);
-    config_widening(p->config, next, NULL, 0, customers_with_rule(p->customers), &arena, &items,
-                    &n);
-    for (size_t i = 0; i < n; i++) {
-        config_widened_print(&items[i], ret_why);
-        buf_put_char(ret_why, '\n');
-    }
+    enum region_rule_change change =
+        region_rule_compare(compile(p, before, &arena, &old), compile(p, after, &arena, &new));
     arena_deinit(&arena);
-    return n > 0;
+    return change;
 }
 
-enum policy_reload policy_reload(struct policy *p, enum policy_widening widening, str actor,
-                                 struct buf *ret_why)
+const struct config_key *policy_file_key(const struct policy *p, str id)
 {
-    struct config *next = read_file(p, ret_why), *before = p->config;
-
-    if (!next)
-        return POLICY_INVALID;
-    if (strcmp(next->file_hash, before->file_hash) == 0) {
-        config_free(next);
-        return POLICY_UNCHANGED;
-    }
-    buf_clear(ret_why);
-    if (widening == POLICY_KEEP_NARROW && widens(p, next, ret_why)) {
-        config_free(next);
-        return POLICY_WOULD_WIDEN;
-    }
-    p->config = next;
-    if (store_file(p, next, actor) == 0 && load_customers(p) && policy_rebuild(p, ret_why)) {
-        config_free(before);
-        return POLICY_RELOADED;
-    }
-    /* Back to what was: the file's customers of before are written again. */
-    p->config = before;
-    config_free(next);
-    if (store_file(p, before, STR("system")) < 0 || !load_customers(p) ||
-        !policy_rebuild(p, ret_why))
-        log_event(LOG_ERROR, "reload_not_undone", LOG_NUM("revision", policy_revision(p)));
-    return POLICY_INVALID;
+    for (size_t i = 0; i < p->config->n_keys; i++)
+        if (str_eq(p->config->keys[i].id, id))
+            return &p->config->keys[i];
+    return NULL;
 }

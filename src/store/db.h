@@ -52,6 +52,7 @@
                     "region = excluded.region, at_ns = excluded.at_ns")                            \
     X(OBSERVED_EACH, "SELECT endpoint, origin_revision, header, region, at_ns FROM observed "      \
                      "ORDER BY endpoint")                                                          \
+    X(OBSERVED_DELETE, "DELETE FROM observed WHERE endpoint = ?1")                                 \
     X(WITHDRAWN_PUT, "INSERT INTO withdrawn (endpoint, reason, observed, since_ns) "               \
                      "VALUES (?1, ?2, ?3, ?4) ON CONFLICT (endpoint) DO UPDATE SET "               \
                      "reason = excluded.reason, observed = excluded.observed")                     \

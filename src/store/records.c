@@ -43,6 +43,16 @@ int store_observed_each(struct store *s, store_observed_fn each, void *ctx)
     return r ? r : finished;
 }
 
+int store_observed_delete(struct store *s, str endpoint)
+{
+    sqlite3_stmt *q = db_query(s, DB_OBSERVED_DELETE);
+
+    if (!q)
+        return -EIO;
+    db_bind_str(q, 1, endpoint);
+    return db_finish(s, q, sqlite3_step(q));
+}
+
 int store_withdrawn_put(struct store *s, const struct store_withdrawn *withdrawn)
 {
     sqlite3_stmt *q = db_query(s, DB_WITHDRAWN_PUT);

@@ -140,6 +140,9 @@ int store_observed_put(struct store *s, const struct store_observed *observed);
 typedef int (*store_observed_fn)(void *ctx, const struct store_observed *observed);
 int store_observed_each(struct store *s, store_observed_fn each, void *ctx);
 
+/* What was not there is no failure. */
+int store_observed_delete(struct store *s, str endpoint);
+
 /* Endpoints that stay out of service until an operator returns them. */
 struct store_withdrawn {
     str endpoint;
