@@ -5,7 +5,7 @@ BUILD ?= build
 SETUP := scripts/setup.sh
 NINJA := ninja -C
 
-.PHONY: help build release run demo test test-unit test-functional bench asan tsan fuzz storm lint format clean
+.PHONY: help build release run demo test test-unit test-functional bench asan tsan fuzz storm soak lint format clean
 
 help:
 	@echo 'make build    build/ambit and build/ambit-sim'
@@ -15,6 +15,7 @@ help:
 	@echo 'make test     all that CI runs: lint, unit, sanitizers, functional, bounded fuzzing'
 	@echo 'make bench    Ambit beside HAProxy, nginx and a bare relay; writes docs/performance.md'
 	@echo 'make storm    the residency storm; STORM_SECONDS=600 by default'
+	@echo 'make soak     SOAK_REQUESTS=20000000 mixed requests with faults: memory and descriptors stay flat'
 	@echo 'make asan     unit tests with the address and undefined behaviour sanitizers'
 	@echo 'make tsan     unit tests with the thread sanitizer'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS=60 each'
@@ -59,6 +60,11 @@ fuzz:
 storm: build
 	@$(SETUP) test
 	@scripts/storm.sh $(BUILD)
+
+soak:
+	@$(SETUP) bench
+	@scripts/release.sh build-release
+	@scripts/soak.sh build-release
 
 bench:
 	@$(SETUP) bench

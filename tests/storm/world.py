@@ -202,7 +202,7 @@ class Draw:
         code = r.choice(list(REGIONS) + list(config.regions))
         return code.upper() if self.chance(0.05) else code
 
-    def rule(self, config, forms=("place", "list", "full", "pair")):
+    def rule(self, config, forms=("place", "list", "full", "full", "pair")):
         """A rule that leaves something; one that leaves nothing is an error of configuration."""
         while True:
             rule = self._any_rule(config, self.random.choice(forms))
@@ -220,10 +220,15 @@ class Draw:
             return {"primary": two[0], "secondary": two[1]} if self.chance(0.8) else {"primary": two[0]}
         rule = {"allow": [self.place(config) for _ in range(r.randint(1, 4))]} if self.chance(0.8) else {}
         if not rule or self.chance(0.6):
-            rule["exclude"] = [self.place(config) for _ in range(r.randint(1, 2))]
+            rule["exclude"] = [self.excluded(config) for _ in range(r.randint(1, 2))]
         if self.chance(0.3):
             rule["transit"] = [self.place(config)]
         return rule
+
+    def excluded(self, config):
+        """Mostly what takes something away from somebody."""
+        used = [e.region_name for e in config.endpoints.values() if e.region_name]
+        return self.random.choice(used) if used and self.chance(0.6) else self.place(config)
 
     def wide_rule(self, config):
         r = self.random
@@ -308,7 +313,7 @@ class Draw:
             return self.random.choice([None, "ovh-gra-1", "aws-us-east-1"])
         gateway = config.rule(config.organization).gateway
         fitting = [code for code in config.places.regions if config.places.bit[code] & gateway]
-        return self.random.choice(fitting) if fitting and self.chance(0.97) else self.random.choice([None, "aws-us-east-1"])
+        return self.random.choice(fitting) if fitting and self.chance(0.9) else self.random.choice([None, "aws-us-east-1"])
 
     def next_config(self, before):
         """The file after an edit or a few."""
