@@ -492,9 +492,28 @@ void exchange_try(struct exchange *x)
             return;
 }
 
+/* Silence and nonsense are answers of a kind: the request may be running there, and another
+ * endpoint would run it again. Only an attempt that surely came to nothing is followed by another.
+ */
+static bool is_retried(enum route_outcome outcome)
+{
+    switch (outcome) {
+    case ROUTE_OUTCOME_CONNECT_FAILED:
+    case ROUTE_OUTCOME_CONNECT_TIMEOUT:
+    case ROUTE_OUTCOME_TLS_FAILED:
+    case ROUTE_OUTCOME_RESET:
+    case ROUTE_OUTCOME_POLICY_CHANGED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void exchange_attempt_failed(struct exchange *x, struct attempt *a)
 {
-    (void)a;
-    if (x->state == EXCHANGE_TRYING)
-        exchange_try(x);
+    if (x->state != EXCHANGE_TRYING)
+        return;
+    if (!is_retried(x->trace.attempts[a->record].outcome))
+        x->attempts_left = 0;
+    exchange_try(x);
 }

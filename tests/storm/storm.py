@@ -32,6 +32,7 @@ from server import Server  # noqa: E402
 from upstream import Site  # noqa: E402
 from world import MASTER, Draw  # noqa: E402
 
+KEPT_REQUESTS = 50000  # a late contact must still find the request it belongs to
 HANG_SECONDS = 30   # a request lasts 8 s at most; the rest is for slow machines, sanitizers and restarts
 QUIET_SECONDS = 20  # by then everything that failed must be back
 SITES = 12
@@ -174,7 +175,7 @@ class World:
         request = requests.request(self.next_request, calm)
         self.next_request += 1
         self.requests[request.number] = request
-        self.requests.pop(request.number - 5000, None)
+        self.requests.pop(request.number - KEPT_REQUESTS, None)
         return request
 
     async def connect(self):
