@@ -48,8 +48,9 @@ static int unknown_command(str wrong)
 
 int main(int argc, char **argv)
 {
-    /* A peer that is gone shows as EPIPE where it is written to. */
+    /* A peer that is gone shows as EPIPE where it is written to, a file at its limit as EFBIG. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     log_init("cli", LOG_INFO);
     if (argc < 2)
         return print_help(stderr);

@@ -175,6 +175,8 @@ void api_handle(struct api *api, const struct api_request *request, api_respond_
     };
     arena_init(&call->arena, NULL, 0);
     buf_init(&call->text, 0);
+    /* The catalog that has the key's id goes away with a change. */
+    call->request.actor = arena_copy(&call->arena, request->actor);
     const struct route *route = find_route(call);
     bool allowed = route && (!route->scopes || api_may(call, route->scopes, "this"));
     if (!allowed || route->handle(call) == API_ANSWERED)

@@ -111,7 +111,8 @@ class Load:
                 await asyncio.wait_for(asyncio.gather(*self.tasks), PATIENCE)
             status = await self.server.stop()
             assert status == 0 and not self.server.left_behind()
-            assert self.server.complaints() == []
+            complaints = self.server.complaints()
+            assert not complaints, complaints
         finally:
             self.server.kill_all()
             for upstream in self.upstreams:

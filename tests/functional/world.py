@@ -141,9 +141,21 @@ class Gateway(Process):
         body = {"model": model, "messages": [{"role": "user", "content": "meaning of the universe?"}], **body}
         return self.send("POST", "/v1/chat/completions", body, key=key)
 
+    def child(self, part):
+        """The process id of "control" or "edge"."""
+        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                parent = int(path.read_text().rsplit(")", 1)[1].split()[1])
+                words = (path.parent / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if parent == self.process.pid and words[1:2] == [part.encode()]:
+                return int(path.parent.name)
+        raise AssertionError(f"there is no {part}")
+
     def cli(self, *arguments):
         """(exit status, standard output, standard error) of an `ambit` command against this server."""
-        env = {**os.environ, "AMBIT_MASTER_KEY": KEY, "AMBIT_CONTROL_URL": self.control_url}
+        env = {**os.environ, "AMBIT_API_KEY": KEY, "AMBIT_URL": self.control_url}
         done = subprocess.run([BUILD / "ambit", *arguments], env=env, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout, done.stderr
 
