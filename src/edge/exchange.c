@@ -4,6 +4,7 @@
 #include "edge/edge.h"
 #include "edge/identify.h"
 #include "edge/local.h"
+#include "edge/refusal.h"
 
 #include <assert.h>
 
@@ -168,10 +169,14 @@ static bool gateway_may_serve(struct exchange *x, const struct catalog *c)
     if (rule && rule->text.p && c->gateway_region != REGION_NONE &&
         region_set_has(&rule->compiled.transit, c->gateway_region))
         return true;
-    x->refusing_rule = WORD_ORGANIZATION;
+    refusal_report(x, PERMIT_ORGANIZATION, STR_NULL, FAULT_MISDIRECTED);
     exchange_refuse(
         x, FAULT_MISDIRECTED,
-        STR("this gateway stands outside the organization's region rule; use a gateway inside it"),
+        c->gateway_region == REGION_NONE
+            ? STR("the organization has a region rule, and the region of this gateway is not "
+                  "stated: set gateway.region")
+            : STR("this gateway stands outside the organization's region rule; use a gateway "
+                  "inside it"),
         STR_NULL);
     return false;
 }

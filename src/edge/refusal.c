@@ -41,16 +41,17 @@ static const struct permit_step *rule_against_pin(const struct permit *permit)
     return NULL;
 }
 
-static void tell_control(struct exchange *x, const struct permit_step *step, enum fault fault)
+void refusal_report(struct exchange *x, enum permit_source source, str name, enum fault fault)
 {
-    edge_report_refusal(
-        x->worker, &(struct link_refusals){
-                       .source = (uint8_t)step->source,
-                       .code = fault_row(fault)->code,
-                       .subject = step->source == PERMIT_CUSTOMER ? STR("customer") : step->name,
-                       .group = x->group,
-                       .count = 1,
-                   });
+    x->refusing_rule = word_of_source(source);
+    edge_report_refusal(x->worker,
+                        &(struct link_refusals){
+                            .source = (uint8_t)source,
+                            .code = fault_row(fault)->code,
+                            .subject = source == PERMIT_CUSTOMER ? STR("customer") : name,
+                            .group = x->group,
+                            .count = 1,
+                        });
 }
 
 static void refuse_by_rules(struct exchange *x, const struct permit *permit,
@@ -58,10 +59,8 @@ static void refuse_by_rules(struct exchange *x, const struct permit *permit,
 {
     struct buf text;
 
-    if (step) {
-        x->refusing_rule = word_of_source(step->source);
-        tell_control(x, step, FAULT_REGION_NOT_ALLOWED);
-    }
+    if (step)
+        refusal_report(x, step->source, step->name, FAULT_REGION_NOT_ALLOWED);
     buf_init(&text, 0);
     buf_printf(&text, "the region rules leave no endpoint of \"%.*s\": ", STR_ARG(x->group));
     permit_explain(permit, &text);
@@ -156,7 +155,7 @@ void refusal_of_policy(struct exchange *x, enum policy_outcome outcome, str subj
 {
     switch (outcome) {
     case POLICY_UNKNOWN_CUSTOMER:
-        x->refusing_rule = WORD_CUSTOMER;
+        refusal_report(x, PERMIT_CUSTOMER, STR_NULL, FAULT_UNKNOWN_CUSTOMER);
         exchange_refuse(
             x, FAULT_UNKNOWN_CUSTOMER,
             subject.n ? arena_printf(
@@ -168,7 +167,7 @@ void refusal_of_policy(struct exchange *x, enum policy_outcome outcome, str subj
             STR("user"));
         return;
     case POLICY_CUSTOMER_BLOCKED:
-        x->refusing_rule = WORD_CUSTOMER;
+        refusal_report(x, PERMIT_CUSTOMER, STR_NULL, FAULT_CUSTOMER_BLOCKED);
         exchange_refuse(x, FAULT_CUSTOMER_BLOCKED,
                         arena_printf(&x->arena, "customer \"%.*s\" is blocked", STR_ARG(subject)),
                         STR("user"));

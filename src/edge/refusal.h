@@ -4,9 +4,14 @@
  * client reads. Each of these answers the exchange. */
 
 #include "catalog/policy.h"
+#include "edge/fault.h"
 #include "route/choose.h"
 
 struct exchange;
+
+/* Counts a refusal for the officer's report, and for the metric: whose rule decided, and its name
+ * (a customer's is not told). */
+void refusal_report(struct exchange *x, enum permit_source source, str name, enum fault fault);
 
 /* No permit; `subject` is the customer or the region's name that is at fault. */
 void refusal_of_policy(struct exchange *x, enum policy_outcome outcome, str subject);
