@@ -22,13 +22,18 @@ static void close_if_open(int *fd)
     *fd = -1;
 }
 
-static void restore_signals(void)
+/* What a part handles once it has a loop waits for it until then: a stop or a reload that comes
+ * while it starts must not be the end of it by default. */
+static void set_signals(void)
 {
-    sigset_t none;
+    sigset_t later;
 
     signal(SIGPIPE, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigemptyset(&later);
+    sigaddset(&later, SIGTERM);
+    sigaddset(&later, SIGINT);
+    sigaddset(&later, SIGHUP);
+    sigprocmask(SIG_SETMASK, &later, NULL);
 }
 
 /* In the child, between fork and exec: system calls only, the parent may have been anywhere. */
@@ -44,7 +49,7 @@ _Noreturn static void become(const struct child_program *program, char *const *a
     for (size_t i = 0; i < program->n_inherit; i++)
         fcntl(program->inherit[i], F_SETFD, 0);
     fcntl(ready_fd, F_SETFD, 0);
-    restore_signals();
+    set_signals();
     fexecve(program->exe_fd, argv, environ);
     _exit(EXIT_NOT_EXECUTED);
 }

@@ -203,6 +203,7 @@ static void kill_all(struct server *s)
     for (size_t i = 0; i < s->is.n_children; i++)
         child_signal(&s->is.children[i], SIGKILL);
     s->phase = SERVER_ENDING;
+    upgrade_end(s);
     s->exit_status = EXIT_FAILURE;
     stop_on(s);
 }
@@ -216,6 +217,7 @@ void server_stop(struct server *s)
     }
     log_event(LOG_INFO, "stopping", LOG_NUM("edges", count_edges(s)));
     s->phase = SERVER_DRAINING;
+    upgrade_end(s);
     for (size_t i = 0; i < s->is.n_children; i++) {
         struct child *c = &s->is.children[i];
 

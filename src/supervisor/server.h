@@ -64,7 +64,7 @@ void server_stop(struct server *s);
 void server_reload(struct server *s);
 void server_upgrade(struct server *s);
 
-/* --- for upgrade.c */
+/* --- between server.c and upgrade.c */
 
 /* NULL where there is none. */
 struct child *server_control(struct server *s);
@@ -85,3 +85,5 @@ void server_retire_edge(struct server *s, struct child *child);
 void upgrade_on_edge_ready(struct server *s);
 void upgrade_on_edge_gone(struct server *s);
 void upgrade_on_control_ready(struct server *s);
+/* No step follows any more. */
+void upgrade_end(struct server *s);

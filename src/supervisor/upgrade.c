@@ -29,6 +29,11 @@ static void give_up(struct server *s, str why)
 {
     log_event(LOG_ERROR, "upgrade_failed", LOG_STR("why", why),
               LOG_STR("binary", str_of(s->is.binary)));
+    upgrade_end(s);
+}
+
+void upgrade_end(struct server *s)
+{
     if (s->new_exe_fd >= 0)
         close(s->new_exe_fd);
     s->new_exe_fd = -1;

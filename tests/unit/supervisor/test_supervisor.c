@@ -274,6 +274,25 @@ static void upgrade_restarts_control_with_its_socket_open(void)
     CHECK(harness_expect(&h, "upgraded", ""));
 }
 
+/* Control gets ready, which would be the moment for the last step, while an edge still drains. */
+static void stop_during_an_upgrade_is_a_stop(void)
+{
+    start_and_wait();
+    harness_mode(&h, "edge", "linger");
+    harness_mode(&h, "control", "hang");
+    kill(h.pid, SIGUSR2);
+    CHECK(harness_expect(&h, "edge 3", "ready"));
+    pid_t edge = harness_line_pid(&h);
+    CHECK(harness_expect(&h, "control ", "started"));
+    pid_t control = harness_line_pid(&h);
+    kill(h.pid, SIGTERM);
+    CHECK(harness_expect(&h, "edge 3", "term"));
+    kill(control, SIGUSR1);
+    CHECK(harness_expect(&h, "control ", "ready"));
+    kill(edge, SIGUSR1);
+    CHECK(harness_expect(&h, "stopped", "\"status\":0"));
+}
+
 static void check_old_edge_serves(void)
 {
     CHECK(harness_expect(&h, "upgrade_failed", ""));
@@ -403,6 +422,7 @@ int main(int argc, char **argv)
     RUN_WITH_HARNESS(upgraded_supervisor_is_the_same_process_and_goes_on);
     RUN_WITH_HARNESS(old_edges_drain_beside_the_new_one);
     RUN_WITH_HARNESS(upgrade_restarts_control_with_its_socket_open);
+    RUN_WITH_HARNESS(stop_during_an_upgrade_is_a_stop);
     RUN_WITH_HARNESS(upgrade_to_a_binary_that_fails_keeps_the_old);
     RUN_WITH_HARNESS(upgrade_to_a_missing_binary_keeps_the_old);
     RUN_WITH_HARNESS(upgrade_that_takes_too_long_keeps_the_old);
