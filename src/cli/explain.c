@@ -77,7 +77,8 @@ static int ask_file(const char *command, const struct explain_words *w, json_t *
         status = judge(command, w, e, ret_answer);
     else
         diagnostics_print(&diagnostics, &text);
-    (void)fwrite(text.p, 1, text.n, stderr);
+    if (text.n)
+        (void)fwrite(text.p, 1, text.n, stderr);
     expectations_free(e);
     config_free(config);
     buf_deinit(&text);

@@ -115,6 +115,27 @@ static bool work_out_permit(struct exchange *x, const struct catalog *c, struct 
     return true;
 }
 
+bool exchange_gateway_may_serve(struct exchange *x, const struct catalog *c)
+{
+    if (c->organization_rule == CATALOG_NONE)
+        return true;
+    const struct catalog_rule *rule =
+        c->organization_rule < c->n_rules ? &c->rules[c->organization_rule] : NULL;
+    if (rule && rule->text.p && c->gateway_region != REGION_NONE &&
+        region_set_has(&rule->compiled.transit, c->gateway_region))
+        return true;
+    refusal_report(x, PERMIT_ORGANIZATION, STR_NULL, FAULT_MISDIRECTED);
+    exchange_refuse(
+        x, FAULT_MISDIRECTED,
+        c->gateway_region == REGION_NONE
+            ? STR("the organization has a region rule, and the region of this gateway is not "
+                  "stated: set gateway.region")
+            : STR("this gateway stands outside the organization's region rule; use a gateway "
+                  "inside it"),
+        STR_NULL);
+    return false;
+}
+
 /* An edge that has not heard from the control plane for longer than the lease may hold rules that
  * have been tightened since. */
 static bool lease_holds(struct exchange *x, const struct catalog *c, const struct permit *permit)
@@ -300,7 +321,8 @@ void exchange_try(struct exchange *x)
         return;
     if (!x->chosen_once)
         begin_routing(x, c, group);
-    if (!work_out_permit(x, c, &permit) || !lease_holds(x, c, &permit))
+    if (!exchange_gateway_may_serve(x, c) || !work_out_permit(x, c, &permit) ||
+        !lease_holds(x, c, &permit))
         return;
     while (choose(x, &view, &permit, group, &endpoint))
         if (start_at(x, &view, &permit, group, endpoint))

@@ -158,29 +158,6 @@ static str make_request_id(struct exchange *x)
     return str_make(text, 4 + 2 * sizeof(bits));
 }
 
-/* Region rules of the organisation bind the gateway as well; one without a stated region stands
- * nowhere that a rule could allow. */
-static bool gateway_may_serve(struct exchange *x, const struct catalog *c)
-{
-    if (c->organization_rule == CATALOG_NONE)
-        return true;
-    const struct catalog_rule *rule =
-        c->organization_rule < c->n_rules ? &c->rules[c->organization_rule] : NULL;
-    if (rule && rule->text.p && c->gateway_region != REGION_NONE &&
-        region_set_has(&rule->compiled.transit, c->gateway_region))
-        return true;
-    refusal_report(x, PERMIT_ORGANIZATION, STR_NULL, FAULT_MISDIRECTED);
-    exchange_refuse(
-        x, FAULT_MISDIRECTED,
-        c->gateway_region == REGION_NONE
-            ? STR("the organization has a region rule, and the region of this gateway is not "
-                  "stated: set gateway.region")
-            : STR("this gateway stands outside the organization's region rule; use a gateway "
-                  "inside it"),
-        STR_NULL);
-    return false;
-}
-
 static bool identify_client(struct exchange *x, const struct catalog *c, uint32_t wanted_scope)
 {
     const struct catalog_key *key;
@@ -462,7 +439,7 @@ static bool accept_head(struct exchange *x, const struct catalog *c)
         return false;
     if (kind == SURFACE_MODELS || kind == SURFACE_MODEL || kind == SURFACE_MANAGEMENT)
         return true;
-    return gateway_may_serve(x, c) && content_is_acceptable(x) &&
+    return exchange_gateway_may_serve(x, c) && content_is_acceptable(x) &&
            !too_large(x, c, x->head->content_length > 0 ? (uint64_t)x->head->content_length : 0);
 }
 

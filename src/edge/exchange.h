@@ -121,6 +121,10 @@ void exchange_on_request(void *worker, struct stream *s, const struct http_head 
 /* Chooses and starts the next attempt, or answers with what is left. */
 void exchange_try(struct exchange *x);
 
+/* Region rules of the organisation bind the gateway as well; one without a stated region stands
+ * nowhere that a rule could allow. False: refused. */
+bool exchange_gateway_may_serve(struct exchange *x, const struct catalog *c);
+
 /* The attempt failed without an answer. */
 void exchange_attempt_failed(struct exchange *x, struct attempt *a);
 

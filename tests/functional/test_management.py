@@ -1,6 +1,7 @@
 """The management API and its command line: what is written is in force, audited, owned by one side, and bounded by the caller's scopes."""
 
 import json
+import socket
 import time
 
 import pytest
@@ -200,6 +201,20 @@ def test_a_gateway_outside_the_organisations_rule_says_so(place):
     g.manage("PUT", "/v1/organization", {"region_rule": {"allow": ["eu"], "transit": ["US"]}})
     assert g.chat("m")[1]["x-ambit-region"] == EU
     assert US not in place.sim.regions_reached()[1:]
+
+
+def test_a_rule_that_shuts_out_the_gateway_while_a_body_arrives_binds_that_request(place):
+    g = place()
+    body = json.dumps({"model": "m", "messages": []}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", g.port), 30) as client:
+        client.sendall(head.encode() + body[:5])
+        g.chat("m")  # by its answer the gateway has read what came before
+        assert g.manage("PUT", "/v1/organization", {"region_rule": {"allow": ["SE"]}})[0] == 200
+        place.sim.reset()
+        client.sendall(body[5:])
+        assert client.recv(4096).startswith(b"HTTP/1.1 421 ")
+    assert place.sim.requests() == []
 
 
 # --- explain, regions, endpoints, reports
