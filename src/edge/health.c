@@ -159,7 +159,7 @@ struct health *health_new(struct edge *edge)
 {
     struct health *h = mem_zalloc(sizeof(*h));
     struct upstream_limits limits = {
-        .head_bytes = 32 * 1024, .headers = 128, .idle_per_origin = 1, .idle_ms = 30000};
+        .head_bytes = 32 * 1024, .headers = 128, .idle_per_origin = 0, .idle_ms = 0};
 
     h->edge = edge;
     h->resolver = resolver_new(edge->loop);
