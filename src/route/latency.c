@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 
-/* Buckets grow by a quarter: eight per factor of six. Bucket b holds round trips up to
- * bucket_bound_us[b]. */
+/* Four buckets per factor of two: a bound is at most a quarter above the one before. Bucket b holds
+ * round trips up to bucket_bound_us(b). */
 static int32_t bucket_bound_us(unsigned bucket)
 {
     unsigned octave = bucket / 4;

@@ -25,6 +25,6 @@ void region_latency_init(struct region_latency *l);
 void region_latency_add(struct region_latency *l, int64_t rtt_us, int64_t now_ns,
                         int64_t window_ns);
 
-/* Microseconds, within 10 %, or LATENCY_UNKNOWN where the window is empty. */
+/* Microseconds, rounded up by less than a quarter, or LATENCY_UNKNOWN where the window is empty. */
 int32_t region_latency_p50_us(struct region_latency *l, int64_t now_ns, int64_t window_ns);
 int32_t region_latency_p95_us(struct region_latency *l, int64_t now_ns, int64_t window_ns);

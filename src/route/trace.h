@@ -88,8 +88,7 @@ struct trace {
 };
 
 /* Records the first choice: mode, reason, candidates. Strings are those of endpoint states, copied
- * into the arena. `chosen` may be -1. `restricted_to_state` says that only the endpoint which holds
- * earlier state could serve. */
+ * into the arena. `chosen` may be -1. */
 void trace_first_choice(struct trace *t, const struct route_view *view, const struct permit *permit,
                         const struct route_wish *wish, const struct route_candidate *candidates,
                         size_t n, ptrdiff_t chosen, struct arena *arena);
