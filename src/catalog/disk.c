@@ -89,35 +89,53 @@ static int read_file(const char *path, struct buf *to)
     return r;
 }
 
-int disk_key_load(const char *path, uint8_t ret_key[DISK_KEY_BYTES])
+static int read_key(const char *path, uint8_t ret_key[DISK_KEY_BYTES])
 {
     struct buf bytes;
-    int r;
 
     buf_init(&bytes, 0);
-    r = read_file(path, &bytes);
-    if (r == 0 && bytes.n == DISK_KEY_BYTES) {
+    int r = read_file(path, &bytes);
+    if (r == 0 && bytes.n == DISK_KEY_BYTES)
         memcpy(ret_key, bytes.p, DISK_KEY_BYTES);
-    } else if (r == 0) {
+    else if (r == 0)
         r = -EINVAL;
-    } else if (r == -ENOENT) {
-        /* O_EXCL: of two processes that start at once, one makes the key and the other reads it. */
-        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-        if (fd < 0) {
-            buf_deinit(&bytes);
-            return errno == EEXIST ? disk_key_load(path, ret_key) : -errno;
-        }
-        random_bytes(ret_key, DISK_KEY_BYTES);
-        r = write_all(fd, str_make((const char *)ret_key, DISK_KEY_BYTES));
-        if (r == 0 && fsync(fd) < 0)
-            r = -errno;
-        close(fd);
-    }
     if (bytes.p)
         OPENSSL_cleanse(bytes.p, bytes.n);
     buf_deinit(&bytes);
     return r;
+}
+
+/* The key gets its name once it is whole: of two processes that start at once, one names its key
+ * and the other finds that one, never half of it. -EEXIST then. */
+static int make_key(const char *path)
+{
+    uint8_t key[DISK_KEY_BYTES];
+    char fresh[PATH_BYTES];
+
+    snprintf(fresh, sizeof(fresh), "%s.XXXXXX", path);
+    int fd = mkostemp(fresh, O_CLOEXEC); /* 0600 */
+    if (fd < 0)
+        return -errno;
+    random_bytes(key, sizeof(key));
+    int r = write_all(fd, str_make((const char *)key, sizeof(key)));
+    OPENSSL_cleanse(key, sizeof(key));
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    close(fd);
+    if (r == 0 && link(fresh, path) < 0)
+        r = -errno;
+    unlink(fresh);
+    return r;
+}
+
+int disk_key_load(const char *path, uint8_t ret_key[DISK_KEY_BYTES])
+{
+    int r = read_key(path, ret_key);
+
+    if (r != -ENOENT)
+        return r;
+    r = make_key(path);
+    return r < 0 && r != -EEXIST ? r : read_key(path, ret_key);
 }
 
 /* --- catalog
@@ -237,7 +255,8 @@ int disk_save_customers(const char *dir, uint64_t revision, const struct custome
     return r;
 }
 
-static int load_customers(const char *path, uint64_t *ret_revision, struct customers *into)
+/* A catalog that is newer than its customers, or the other way round, is half a policy. */
+static int load_customers(const char *path, uint64_t revision, struct customers *into)
 {
     uint8_t digest[DIGEST_BYTES];
     struct buf file;
@@ -251,8 +270,8 @@ static int load_customers(const char *path, uint64_t *ret_revision, struct custo
 
         digest_of(str_make(file.p, content_n), digest);
         r = -EBADMSG;
-        *ret_revision = wire_take_u64(&reader);
-        if (!reader.failed && str_eq(magic, customers_magic) &&
+        if (wire_take_u64(&reader) == revision && !reader.failed &&
+            str_eq(magic, customers_magic) &&
             memcmp(digest, file.p + content_n, DIGEST_BYTES) == 0 &&
             customers_decode(&reader, into) && reader.rest.n == 0)
             r = 0;
@@ -265,17 +284,14 @@ int disk_load(const char *dir, const uint8_t key[DISK_KEY_BYTES], uint64_t *ret_
               struct buf *ret_catalog, struct customers *into)
 {
     char path[PATH_BYTES];
-    uint64_t revision = 0, customers_revision = 0;
+    uint64_t revision = 0;
 
     snprintf(path, sizeof(path), "%s/catalog.snapshot", dir);
     int r = load_catalog(path, key, &revision, ret_catalog);
     if (r < 0)
         return r;
     snprintf(path, sizeof(path), "%s/customers.snapshot", dir);
-    r = load_customers(path, &customers_revision, into);
-    /* A catalog that is newer than its customers, or the other way round, is half a policy. */
-    if (r == 0 && customers_revision != revision)
-        r = -EBADMSG;
+    r = load_customers(path, revision, into);
     if (r == 0)
         *ret_revision = revision;
     return r;
