@@ -152,6 +152,23 @@ static void two_halves_of_different_revisions_are_refused(void)
     remove_dir();
 }
 
+/* An old catalog whose file says that it is the one of today's customers. */
+static void the_revision_is_authenticated(void)
+{
+    CLEANUP(buf_deinit) struct buf old;
+
+    make_dir();
+    buf_init(&old, 0);
+    save(3, STR(SECRET));
+    read_whole("catalog.snapshot", &old);
+    save(4, STR("newer"));
+    CHECK_INT(old.p[8], 3); /* behind the magic */
+    old.p[8] = 4;
+    write_whole("catalog.snapshot", buf_str(&old));
+    expect_refused(test_key, -EBADMSG);
+    remove_dir();
+}
+
 static void another_key_opens_nothing(void)
 {
     uint8_t key[DISK_KEY_BYTES];
@@ -388,6 +405,7 @@ int main(void)
     RUN(what_was_saved_is_loaded);
     RUN(one_half_is_none);
     RUN(two_halves_of_different_revisions_are_refused);
+    RUN(the_revision_is_authenticated);
     RUN(another_key_opens_nothing);
     RUN(a_damaged_catalog_is_refused);
     RUN(damaged_customers_are_refused);

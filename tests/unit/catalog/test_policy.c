@@ -174,6 +174,7 @@ static void a_rule_that_is_missing_leaves_nothing(void)
             struct answer a = ask(&w, where == 3 ? "shop" : "", "");
             expect_permit(&a, "", "FR world");
             CHECK(region_set_is_empty(&a.permit.set) && !may_use(&a, NULL));
+            CHECK_INT(a.permit.primary, REGION_NONE);
             world_free(&w);
         }
 }
