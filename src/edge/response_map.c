@@ -7,14 +7,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /*
  * The file is records of RECORD_BYTES: digest of id and key (16), check (8), endpoint (128,
- * NUL-padded). O_APPEND makes each write one piece, also between two generations of the edge; a
- * miss reads what others have appended since. A record whose check does not match (torn by a power
- * loss) is skipped.
+ * NUL-padded). Two generations of the edge append in turn, under a lock of the file; a miss reads
+ * what others have appended since. A record whose check does not match is skipped. One that was
+ * cut short (by a power loss, a full disk) is filled up to its size before anything follows it:
+ * records lie at multiples of RECORD_BYTES, and one out of step would lose all behind it.
  */
 
 enum { RECORD_BYTES = 16 + 8 + RESPONSE_ENDPOINT_BYTES, LOAD_RECORDS = 256 };
@@ -171,6 +173,36 @@ static struct digest128 digest_of(const struct response_map *m, str response_id,
     return digest;
 }
 
+static int write_whole(int fd, const char *bytes, size_t n)
+{
+    ssize_t written = write(fd, bytes, n);
+
+    return written < 0 ? -errno : (size_t)written == n ? 0 : -EIO;
+}
+
+/* Completes a record that was cut short. Its check does not match, unless it lost padding only. */
+static int fill_up(const struct response_map *m)
+{
+    static const char zeroes[RECORD_BYTES];
+    struct stat st;
+
+    if (fstat(m->fd, &st) < 0)
+        return -errno;
+    size_t cut = (size_t)(st.st_size % RECORD_BYTES);
+    return cut ? write_whole(m->fd, zeroes, RECORD_BYTES - cut) : 0;
+}
+
+static int append(const struct response_map *m, str record)
+{
+    if (flock(m->fd, LOCK_EX) < 0)
+        return -errno;
+    int r = fill_up(m);
+    if (r == 0)
+        r = write_whole(m->fd, record.p, record.n);
+    flock(m->fd, LOCK_UN);
+    return r;
+}
+
 int response_map_put(struct response_map *m, str response_id, str key_id, str endpoint_id)
 {
     struct digest128 digest = digest_of(m, response_id, key_id);
@@ -187,8 +219,7 @@ int response_map_put(struct response_map *m, str response_id, str key_id, str en
                               siphash64(&m->key, str_make(record.p, 16)));
     buf_put(&record, endpoint, sizeof(endpoint));
     pthread_mutex_lock(&m->lock);
-    ssize_t written = write(m->fd, record.p, record.n);
-    int r = written == RECORD_BYTES ? 0 : written < 0 ? -errno : -EIO;
+    int r = append(m, buf_str(&record));
     remember(m, digest, endpoint);
     pthread_mutex_unlock(&m->lock);
     buf_deinit(&record);
