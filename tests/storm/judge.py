@@ -109,17 +109,17 @@ class Judge:
         if declared is None:
             told = {code for _, code in self.storm.oracle.told.get(endpoint.site, ())}
             return {said} if said else told | {"unknown"}
-        if said and not self._agrees(declared, said):
+        if said and not self.agrees(declared, said):
             return {said}
         return {declared.lower()} | ({said} if said else set())
 
-    def _agrees(self, declared, said):
+    def agrees(self, declared, said):
         places = self.storm.oracle.configs.now.places
         return bool(places.resolve(declared) & places.bit[said])
 
     def _note_contradiction(self, endpoint, contact):
         said = AZURE_NAMES.get(contact.said)
-        if said and endpoint.declared_place() and not self._agrees(endpoint.declared_place(), said):
+        if said and endpoint.declared_place() and not self.agrees(endpoint.declared_place(), said):
             self.storm.contradicted(endpoint.uid)
 
     # --- traces

@@ -52,6 +52,7 @@ class World:
         self.requests, self.next_request = {}, 0
         self.kills, self.edge_kills, self.upgrades = 0, [], []
         self.registry = {}
+        self.suspects = set()  # ids of endpoints that may be out of service since they contradicted themselves
         self.ports = ports
         self.sites = [Site(self, i, ports.upstream + i) for i in range(SITES)]
         self.azure_names = list(AZURE_NAMES)
@@ -101,13 +102,17 @@ class World:
     def check_body(self, request, contact, message):
         self.judge.body(request, contact, message)
 
-    def site_told(self, site, code):
+    def site_told(self, site, code, uid=None):
+        endpoint = self.endpoint_of(uid)
+        if endpoint and endpoint.declared_place() and not self.judge.agrees(endpoint.declared_place(), code):
+            self.suspects.add(uid.split(".")[0])  # whoever asked may have gone away, but Ambit has seen it
         told = self.oracle.told.setdefault(site.index, [])
         if all(known != code for _, known in told):
             told.append((self.now(), code))
 
     def contradicted(self, uid):
-        """A client has seen the answer: from now on nothing is to be sent there."""
+        """A client has seen the answer: from now on nothing is to be sent there, until an operator returns it by its id."""
+        self.suspects.add(uid.split(".")[0])
         if uid not in self.oracle.withdrawn:
             self.event(f"{uid} contradicted its region")
             self.count("contradictions")
@@ -340,7 +345,7 @@ class World:
 
     def is_healthy(self, endpoint):
         """Leaves out what may rightly be out of service: endpoints that have contradicted themselves."""
-        if endpoint.uid in self.oracle.withdrawn or endpoint.max_parallel:
+        if endpoint.uid.split(".")[0] in self.suspects or endpoint.max_parallel:
             return False
         return not endpoint.is_azure
 

@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
         """Just before a head with x-ms-region is written."""
         contact.ended = self.storm.now()
         if contact.said:
-            self.storm.site_told(self.site, AZURE_NAMES[contact.said])
+            self.storm.site_told(self.site, AZURE_NAMES[contact.said], contact.uid)
 
     def body_of(self, message, contact, size=0):
         body = {"id": f"resp_{contact.uid}", "object": "chat.completion", "by": contact.uid, "marker": self.marker(message),

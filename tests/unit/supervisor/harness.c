@@ -144,10 +144,16 @@ static bool next_line(struct harness *h)
 
 bool harness_expect(struct harness *h, const char *text, const char *and_text)
 {
+    char seen[4096];
+    size_t n = 0;
+
     while (next_line(h)) {
         if (strstr(h->line, text) && strstr(h->line, and_text))
             return true;
+        int more = snprintf(seen + n, sizeof(seen) - n, "  | %s\n", h->line);
+        n = more > 0 && (size_t)more < sizeof(seen) - n ? n + (size_t)more : n;
     }
+    printf("  instead of \"%s\" and \"%s\" came:\n%.*s", text, and_text, (int)n, seen);
     return false;
 }
 
