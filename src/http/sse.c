@@ -86,7 +86,7 @@ static void end_line(struct sse *s, str rest)
         line = buf_str(&s->line);
     }
     s->blank = s->line_is_empty && rest.n == 0;
-    if (!s->skipping && !s->line.overflow)
+    if (!s->skipping && !s->line.overflow && line.n <= SSE_LINE_MAX)
         look_at(s, line);
     buf_deinit(&s->line);
     s->skipping = false;
