@@ -89,26 +89,42 @@ static size_t find_delimiter(const struct multipart *m, str body, size_t from)
     return from + str_search(str_from(body, from), str_make(m->delimiter, m->delimiter_n));
 }
 
+/* Whether every reader sees the same line: it is not the continuation of another one, has a name,
+ * and nothing in it ends a line for some and not for others. */
+static bool is_plain(str line)
+{
+    str name = str_upto(line, str_find(line, ':', 0));
+
+    if (name.n == 0 || name.n == line.n || str_trim(name).n != name.n)
+        return false;
+    for (size_t i = 0; i < line.n; i++)
+        if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') || line.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
 /* The field's name. A part that says it twice, not at all, or in the notation of RFC 5987, which
  * some readers prefer and others do not know, could name one field here and another upstream. */
 static bool read_name(struct multipart *m, str head, str *ret_name)
 {
     size_t dispositions = 0, names = 0, extended = 0;
+    bool plain = true;
     str ignored;
 
     while (head.n) {
         size_t end = str_search(head, STR("\r\n"));
-        str line = str_upto(head, end), name = str_trim(str_upto(line, str_find(line, ':', 0)));
+        str line = str_upto(head, end);
 
         head = str_from(head, end + 2);
-        if (!str_ieq(name, STR("content-disposition")))
+        plain = plain && is_plain(line);
+        if (!str_ieq(str_upto(line, str_find(line, ':', 0)), STR("content-disposition")))
             continue;
         dispositions++;
         names += find_parameter(line, STR("name"), ret_name);
         extended += find_parameter(line, STR("name*"), &ignored);
     }
-    if (dispositions != 1 || names != 1 || extended || str_find(*ret_name, '"', 0) < ret_name->n ||
-        str_find(*ret_name, '\\', 0) < ret_name->n)
+    if (!plain || dispositions != 1 || names != 1 || extended ||
+        str_find(*ret_name, '"', 0) < ret_name->n || str_find(*ret_name, '\\', 0) < ret_name->n)
         return fail(m, STR("a part does not say plainly which field it is"));
     return true;
 }
