@@ -1,7 +1,8 @@
 #include "edge/apply.h"
 
-#include "base/log.h"
 #include "edge/edge.h"
+
+#include <assert.h>
 
 enum customer_op { OP_PUT, OP_GONE };
 
@@ -102,8 +103,26 @@ bool apply_customers_reset(struct apply *a)
     return true;
 }
 
-static void keep(struct change *change, enum customer_op op, str records)
+/* A count and that many whole records, nothing behind them. Looked at before they are kept: a
+ * change that is under way can't be refused any more. */
+static bool are_whole(enum customer_op op, str records)
 {
+    size_t record_bytes = op == OP_PUT ? CUSTOMER_WIRE_BYTES : CUSTOMER_ID_WIRE_BYTES;
+    struct wire_reader r = {.rest = records};
+    uint32_t n = wire_take_count(&r, record_bytes);
+    struct customer customer;
+
+    if (r.failed || r.rest.n != n * record_bytes)
+        return false;
+    while (op == OP_PUT && r.rest.n && !r.failed)
+        customer_decode(&r, &customer);
+    return !r.failed;
+}
+
+static bool keep(struct change *change, enum customer_op op, str records)
+{
+    if (!are_whole(op, records))
+        return false;
     struct customer_change *part = mem_zalloc(sizeof(*part));
 
     part->op = op;
@@ -111,6 +130,7 @@ static void keep(struct change *change, enum customer_op op, str records)
     buf_put_str(&part->payload, records);
     list_init(&part->link);
     list_append(&change->customers, &part->link);
+    return true;
 }
 
 bool apply_customers(struct apply *a, str payload)
@@ -121,8 +141,7 @@ bool apply_customers(struct apply *a, str payload)
     wire_take_u64(&r);
     if (change->all)
         return customers_apply(&r, change->all) && r.rest.n == 0;
-    keep(change, OP_PUT, r.rest);
-    return !r.failed;
+    return !r.failed && keep(change, OP_PUT, r.rest);
 }
 
 bool apply_customers_gone(struct apply *a, str payload)
@@ -130,26 +149,22 @@ bool apply_customers_gone(struct apply *a, str payload)
     struct wire_reader r = {.rest = payload};
 
     wire_take_u64(&r);
-    keep(building(a), OP_GONE, r.rest);
-    return !r.failed;
+    return !r.failed && keep(building(a), OP_GONE, r.rest);
 }
 
-/* False: a payload was malformed. What came before stays: each part is a commit of its own, and the
- * confirmation never comes. */
-static bool change_customers(struct customers *customers, struct change *change)
+static void change_customers(struct customers *customers, struct change *change)
 {
-    bool fine = true;
-
     if (change->all)
         customers_replace(customers, change->all);
     list_for_each (node, &change->customers) {
         struct customer_change *part = list_entry(node, struct customer_change, link);
         struct wire_reader r = {.rest = buf_str(&part->payload)};
+        bool fine = part->op == OP_PUT ? customers_apply(&r, customers)
+                                       : customers_apply_gone(&r, customers);
 
-        fine = fine && (part->op == OP_PUT ? customers_apply(&r, customers)
-                                           : customers_apply_gone(&r, customers));
+        assert(fine); /* are_whole has looked */
+        (void)fine;
     }
-    return fine;
 }
 
 static void go_on(struct apply *a);
@@ -183,8 +198,7 @@ static void go_on(struct apply *a)
     uint64_t revision = change->revision;
 
     if (a->step == STEP_CATALOG) {
-        if (!change_customers(a->edge->customers, change))
-            log_event(LOG_ERROR, "policy_malformed", LOG_NUM("revision", change->revision));
+        change_customers(a->edge->customers, change);
         customers_seal(a->edge->customers);
         wait_for_workers(a, publisher_publish(a->edge->publisher, NULL), STEP_CUSTOMERS);
         return;
