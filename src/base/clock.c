@@ -63,11 +63,17 @@ static char *put_digits(char *at, unsigned value, int digits)
     return at + digits;
 }
 
+/* The quotient that is not greater, before 1970 as well. */
+static int64_t divide_down(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
 void clock_format_rfc3339(int64_t wall_ns, char *ret_text)
 {
-    int64_t ms = wall_ns / NS_PER_MS;
-    int64_t days = ms / 86400000;
-    unsigned rest = (unsigned)(ms % 86400000);
+    int64_t ms = divide_down(wall_ns, NS_PER_MS);
+    int64_t days = divide_down(ms, 86400000);
+    unsigned rest = (unsigned)(ms - days * 86400000);
     struct civil date = civil_from_days(days);
     char *at = put_digits(ret_text, (unsigned)date.year, 4);
 
@@ -103,7 +109,7 @@ static unsigned take_digits(struct cursor *c, size_t digits)
 
 static void take_char(struct cursor *c, char wanted)
 {
-    if (c->rest.n == 0 || (c->rest.p[0] & ~0x20) != (wanted & ~0x20))
+    if (c->rest.n == 0 || str_lower_char(c->rest.p[0]) != str_lower_char(wanted))
         c->failed = true;
     c->rest = str_from(c->rest, 1);
 }
@@ -168,6 +174,10 @@ bool clock_parse_rfc3339(str text, int64_t *ret_wall_ns)
     if (back.month != date.month || back.day != date.day)
         return false;
     int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset_s;
-    *ret_wall_ns = seconds * NS_PER_S + fraction_ns;
+    int64_t wall_ns;
+    if (__builtin_mul_overflow(seconds, NS_PER_S, &wall_ns) ||
+        __builtin_add_overflow(wall_ns, fraction_ns, &wall_ns))
+        return false;
+    *ret_wall_ns = wall_ns;
     return true;
 }

@@ -18,5 +18,6 @@ enum { CLOCK_RFC3339_LEN = 24 };
 /* "2026-11-21T01:17:00.123Z": writes CLOCK_RFC3339_LEN characters, no NUL. */
 void clock_format_rfc3339(int64_t wall_ns, char *ret_text);
 
-/* Seconds precision or better, "Z" or an offset (RFC 3339 section 5.6). */
+/* Seconds precision or better, "Z" or an offset (RFC 3339 section 5.6). False on anything else, and
+ * on instants that nanoseconds in 64 bits cannot hold (before 1677, after 2262). */
 bool clock_parse_rfc3339(str text, int64_t *ret_wall_ns);

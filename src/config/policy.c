@@ -265,12 +265,17 @@ static bool read_expiry(const struct config_reader *r, const struct config_node 
 {
     struct config_node expires;
 
-    if (text.n == 0 || clock_parse_rfc3339(text, ret_wall_ns))
+    if (text.n == 0)
         return true;
+    if (clock_parse_rfc3339(text, ret_wall_ns)) {
+        *ret_wall_ns += *ret_wall_ns == 0; /* 1970 is long ago, and 0 would be never */
+        return true;
+    }
     if (node_member(r, node, "expires", &expires))
-        node_error(r, &expires,
-                   "\"%.*s\" is no instant; expected RFC 3339, such as 2027-01-31T00:00:00Z",
-                   STR_ARG(str_upto(text, 80)));
+        node_error(
+            r, &expires,
+            "\"%.*s\" is no instant before 2262; expected RFC 3339, such as 2027-01-31T00:00:00Z",
+            STR_ARG(str_upto(text, 80)));
     return false;
 }
 

@@ -125,7 +125,8 @@ static bool take_expiry(struct api_call *call, const json_t *body, int64_t *ret_
         return true;
     if (!clock_parse_rfc3339(text, ret_expires_ns) || *ret_expires_ns <= clock_wall_ns()) {
         api_error(call, 400, "invalid_field", "expires",
-                  "expires: expected a time to come in RFC 3339, such as 2027-01-31T00:00:00Z");
+                  "expires: expected a time to come, before 2262, in RFC 3339, such as "
+                  "2027-01-31T00:00:00Z");
         return false;
     }
     return true;

@@ -189,7 +189,8 @@ static void test_keys(void)
                          "    key_hash: "
                          "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
                          "    scopes: [metrics, policy:widen]\n"
-                         "  - {name: all, key: os.environ/AZURE_API_KEY, scopes: all}\n");
+                         "  - {name: all, key: os.environ/AZURE_API_KEY, scopes: all, "
+                         "expires: 1970-01-01T00:00:00Z}\n");
     CHECK(l.config);
     CHECK_INT(l.config->n_keys, 3);
     CHECK(EVP_Digest("sk-eu", 5, hash, NULL, EVP_sha256(), NULL) == 1);
@@ -202,6 +203,8 @@ static void test_keys(void)
     CHECK_INT(l.config->keys[1].hash[31], 0x1f);
     CHECK_INT(l.config->keys[1].scopes, SCOPE_METRICS | SCOPE_POLICY_WIDEN);
     CHECK_INT(l.config->keys[2].scopes, SCOPE_ALL);
+    CHECK_INT(l.config->keys[1].expires_wall_ns, 0);
+    CHECK(l.config->keys[2].expires_wall_ns > 0); /* long ago is not never */
     loading_end(&l);
 }
 
@@ -227,8 +230,11 @@ static void test_wrong_keys_are_errors(void)
     REFUSES(MODELS "keys: [{name: a, key: x, scopes: []}]\n",
             "3:26: error: keys[0].scopes: expected at least one scope");
     REFUSES(MODELS "keys: [{name: a, key: x, expires: tomorrow}]\n",
-            "3:26: error: keys[0].expires: \"tomorrow\" is no instant; expected RFC 3339, such as "
-            "2027-01-31T00:00:00Z");
+            "3:26: error: keys[0].expires: \"tomorrow\" is no instant before 2262; expected "
+            "RFC 3339, such as 2027-01-31T00:00:00Z");
+    REFUSES(MODELS "keys: [{name: a, key: x, expires: 9999-12-31T00:00:00Z}]\n",
+            "3:26: error: keys[0].expires: \"9999-12-31T00:00:00Z\" is no instant before 2262; "
+            "expected RFC 3339, such as 2027-01-31T00:00:00Z");
     REFUSES(MODELS "keys: [{name: a, key: x, customer: }]\n",
             "3:8: error: keys[0]: customer is there but names none; leave it out, or name one");
     REFUSES(MODELS "keys: [{name: a, key: x}, {name: a, key: y}]\n",
