@@ -42,7 +42,9 @@ static inline bool str_eq(str a, str b)
 
 static inline str str_from(str s, size_t offset)
 {
-    return offset >= s.n ? (str){s.p + s.n, 0} : (str){s.p + offset, s.n - offset};
+    size_t at = offset < s.n ? offset : s.n;
+
+    return (str){at ? s.p + at : s.p, s.n - at}; /* NULL + 0 has no meaning in C */
 }
 
 static inline str str_upto(str s, size_t length)
