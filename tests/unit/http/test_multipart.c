@@ -198,8 +198,7 @@ static void names_that_are_not_plain(void)
         "Content-Disposition: form-data; name=\"mo\\del\"",
         "Content-Disposition: form-data; name=\"mo\"del\"",
         "Content-Disposition: form-data; name=\"a;b\"",
-        "Content-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; "
-        "name=\"model\"",
+        "Content-Disposition: form-data; name=\"a\"\r\nContent-Disposition: x; name=\"model\"",
         "Content-Disposition: form-data; name=\"a\"\r\ncontent-disposition: form-data",
         /* a reader that unfolds lines sees another head */
         "X-A: 1\r\n Content-Disposition: form-data; name=\"model\"",
