@@ -38,7 +38,7 @@ static void compare(const struct customers *c, const struct model *m)
 {
     struct customers_cursor cursor = {0};
     size_t count = 0, with_rule = 0, walked = 0, n;
-    struct customer found, got[50], last;
+    struct customer found, got[50], last = {0};
 
     for (unsigned i = 0; i < IDS; i++) {
         CHECK(customers_find(c, id_at(i), &found) == m->has[i]);
