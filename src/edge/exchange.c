@@ -144,18 +144,16 @@ static bool is_request_id(str id)
     return true;
 }
 
-/* The client's own, where it is harmless text; else 128 random bits. */
-static str make_request_id(struct exchange *x)
+/* The client's own, where it is harmless text. */
+static str request_id_of(struct exchange *x)
 {
     str given = http_head_value(x->head, HTTP_HEADER_X_REQUEST_ID);
-    uint64_t bits[2] = {prng_next(&x->worker->prng), prng_next(&x->worker->prng)};
 
     if (is_request_id(given))
         return given;
-    char *text = arena_alloc(&x->arena, 4 + 2 * sizeof(bits));
-    memcpy(text, "req_", 4);
-    hex_encode(bits, sizeof(bits), text + 4);
-    return str_make(text, 4 + 2 * sizeof(bits));
+    char *text = arena_alloc(&x->arena, WORKER_REQUEST_ID_BYTES);
+    worker_make_request_id(x->worker, text);
+    return str_make(text, WORKER_REQUEST_ID_BYTES);
 }
 
 static bool identify_client(struct exchange *x, const struct catalog *c, uint32_t wanted_scope)
@@ -456,7 +454,7 @@ void exchange_on_request(void *worker, struct stream *s, const struct http_head 
     s->ctx = x;
     x->deadline.on_expire = on_deadline;
     x->head = http_head_copy(&x->arena, head);
-    x->request_id = make_request_id(x);
+    x->request_id = request_id_of(x);
     buf_init(&x->out, 0);
     if (!accept_head(x, c))
         return;

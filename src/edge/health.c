@@ -13,8 +13,10 @@ struct health {
     struct resolver *resolver;
     struct connector *connector;
     struct deadline checks, regions;
-    size_t next; /* endpoint that is checked next */
+    size_t next;      /* endpoint that is checked next */
+    size_t unchecked; /* of this round */
     size_t under_way;
+    bool ending;
 };
 
 struct check {
@@ -59,28 +61,45 @@ static void check_free(struct check *check)
  * --------------------------------------------------------------------------------------------------
  */
 
-static void on_checked(void *ctx, const struct http_head *head_or_null)
+static void check_on(struct health *h);
+
+static void note_check(const struct check *check, const struct http_head *head_or_null)
 {
-    struct check *check = ctx;
     struct endpoint_state *s = state_of(check->health, check);
 
     if (s)
         atomic_store(&s->check_failed, !head_or_null || head_or_null->status >= 500);
-    check_free(check);
 }
 
-static void check_all(struct health *h, const struct catalog *c)
+static void on_checked(void *ctx, const struct http_head *head_or_null)
 {
+    struct check *check = ctx;
+    struct health *h = check->health;
+
+    if (!h->ending)
+        note_check(check, head_or_null);
+    check_free(check);
+    check_on(h);
+}
+
+/* As many at once as may be; the end of each lets the next one begin. */
+static void check_on(struct health *h)
+{
+    const struct catalog *c = publisher_newest(h->edge->publisher);
     struct endpoint_state *const *states = worker_states(c);
 
-    for (size_t i = 0; i < c->n_endpoints && h->under_way < PROBES_AT_ONCE; i++, h->next++) {
-        size_t at = h->next % c->n_endpoints;
+    while (h->unchecked && c->n_endpoints && h->under_way < PROBES_AT_ONCE && !h->ending) {
+        size_t at = h->next++ % c->n_endpoints;
         struct check *check = check_new(h, &c->endpoints[at], states[at]);
+
+        h->unchecked--;
 
         if (connector_probe(h->connector, &c->endpoints[at], states[at], c->settings.health_path,
                             PROBE_WITH_CREDENTIAL, c->settings.health_timeout_ms, on_checked,
-                            check) < 0)
-            on_checked(check, NULL);
+                            check) < 0) {
+            note_check(check, NULL);
+            check_free(check);
+        }
     }
 }
 
@@ -92,7 +111,10 @@ static void on_checks(struct deadline *deadline)
     if (c->settings.health_interval_ms == 0)
         return;
     deadline_set(h->edge->loop, &h->checks, c->settings.health_interval_ms);
-    check_all(h, c);
+    /* A round that outlasts the interval goes on; no second one begins beside it. */
+    if (h->unchecked == 0)
+        h->unchecked = c->n_endpoints;
+    check_on(h);
 }
 
 /* --- regions to be learnt
@@ -103,7 +125,7 @@ static void on_region_probed(void *ctx, const struct http_head *head_or_null)
     struct check *check = ctx;
     str said = head_or_null ? http_head_value(head_or_null, HTTP_HEADER_X_MS_REGION) : STR_NULL;
 
-    if (said.n)
+    if (said.n && !check->health->ending)
         edge_link_send_observed(check->health->edge->link,
                                 &(struct link_observed){
                                     .kind = LINK_REGION_LEARNT,
@@ -173,6 +195,7 @@ void health_free(struct health *h)
 {
     if (!h)
         return;
+    h->ending = true;
     deadline_cancel(&h->checks);
     deadline_cancel(&h->regions);
     connector_free(h->connector);

@@ -87,14 +87,105 @@ static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *r
     fault_body_of_status(status, detail, ret_body);
 }
 
-static const struct http_server_handler handler = {.on_request = exchange_on_request,
-                                                   .on_bad_request = on_bad_request};
+void worker_make_request_id(struct worker *w, char *text)
+{
+    uint64_t bits[2] = {prng_next(&w->prng), prng_next(&w->prng)};
 
+    memcpy(text, "req_", 4);
+    hex_encode(bits, sizeof(bits), text + 4);
+}
+
+static str make_request_id(void *ctx)
+{
+    struct worker *w = ctx;
+
+    buf_clear(&w->scratch);
+    worker_make_request_id(w, buf_reserve(&w->scratch, WORKER_REQUEST_ID_BYTES));
+    return str_make(w->scratch.p, WORKER_REQUEST_ID_BYTES);
+}
+
+static const struct http_server_handler handler = {.on_request = exchange_on_request,
+                                                   .on_bad_request = on_bad_request,
+                                                   .make_request_id = make_request_id};
+
+/* --- limits of the policy */
+
+static struct http_server_limits server_limits_of(const struct catalog_settings *s)
+{
+    return (struct http_server_limits){
+        .head_bytes = s->head_bytes,
+        .headers = s->headers,
+        .head_ms = s->head_ms,
+        .body_idle_ms = s->body_idle_ms,
+        .keep_alive_ms = s->keep_alive_ms,
+        .write_idle_ms = s->write_idle_ms,
+    };
+}
+
+static struct upstream_limits upstream_limits_of(const struct catalog_settings *s)
+{
+    return (struct upstream_limits){
+        .head_bytes = s->head_bytes,
+        .headers = s->headers,
+        .idle_per_origin = s->idle_upstreams,
+        .idle_ms = s->upstream_idle_ms,
+    };
+}
+
+static void take_limits(struct worker *w)
+{
+    const struct catalog_settings *s = &worker_catalog(w)->settings;
+    struct http_server_limits limits = server_limits_of(s);
+    struct upstream_limits up = upstream_limits_of(s);
+
+    w->connections_max = s->connections;
+    http_server_set_limits(w->server, &limits);
+    connector_set_limits(w->connector, &up);
+}
+
+/* --- accepting */
+
+static void on_accept(struct listener *l, int fd);
+
+/* A worker serves every n-th of the process's listening sockets. */
+static void start_accepting(struct worker *w)
+{
+    const struct edge_options *options = &w->edge->options;
+
+    for (size_t i = w->index; i < options->n_listen_fds && w->n_listeners < WORKER_LISTENERS_MAX;
+         i += w->edge->n_workers)
+        if (listener_start(&w->listeners[w->n_listeners], w->loop, options->listen_fds[i],
+                           on_accept, w) == 0)
+            w->n_listeners++;
+}
+
+static void stop_accepting(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_listeners; i++)
+        listener_stop(&w->listeners[i]);
+    w->n_listeners = 0;
+}
+
+/* At its most connections a worker leaves the next ones to others, or in the backlog. */
 static void on_accept(struct listener *l, int fd)
 {
     struct worker *w = l->ctx;
 
     http_server_accept(w->server, fd, w->tls);
+    if (http_server_connections(w->server) < w->connections_max)
+        return;
+    log_event(LOG_WARN, "connections_at_limit", LOG_NUM("worker", w->index),
+              LOG_NUM("connections", w->connections_max));
+    stop_accepting(w);
+    w->full = true;
+}
+
+static void accept_again(struct worker *w)
+{
+    if (!w->full || w->draining || http_server_connections(w->server) >= w->connections_max)
+        return;
+    w->full = false;
+    start_accepting(w);
 }
 
 static void on_gauges(struct deadline *deadline)
@@ -134,6 +225,7 @@ static void on_turn(void *ctx)
         w->woken = false;
         loop_signal_send(w->edge->loop, &w->passed.signal);
     }
+    accept_again(w);
     check_drained(w);
 }
 
@@ -144,29 +236,22 @@ static struct worker *worker_of(struct loop_signal *signal)
 
 static void on_wake(struct loop_signal *signal)
 {
-    worker_of(signal)->woken = true;
+    struct worker *w = worker_of(signal);
+
+    take_limits(w);
+    w->woken = true;
 }
 
-/* A worker serves every n-th of the process's listening sockets. */
 static void on_open(struct loop_signal *signal)
 {
-    struct worker *w = worker_of(signal);
-    const struct edge_options *options = &w->edge->options;
-
-    for (size_t i = w->index; i < options->n_listen_fds && w->n_listeners < WORKER_LISTENERS_MAX;
-         i += w->edge->n_workers)
-        if (listener_start(&w->listeners[w->n_listeners], w->loop, options->listen_fds[i],
-                           on_accept, w) == 0)
-            w->n_listeners++;
+    start_accepting(worker_of(signal));
 }
 
 static void on_drain(struct loop_signal *signal)
 {
     struct worker *w = worker_of(signal);
 
-    for (size_t i = 0; i < w->n_listeners; i++)
-        listener_stop(&w->listeners[i]);
-    w->n_listeners = 0;
+    stop_accepting(w);
     w->draining = true;
     http_server_drain(w->server, atomic_load(&w->edge->drain_idle_ms));
 }
@@ -219,22 +304,11 @@ static void signals_init(struct worker *w)
 
 bool worker_init(struct worker *w, struct edge *edge, unsigned index, const struct catalog *c)
 {
-    const struct catalog_settings *s = &c->settings;
-    struct http_server_limits limits = {
-        .head_bytes = s->head_bytes,
-        .headers = s->headers,
-        .head_ms = s->head_ms,
-        .body_idle_ms = s->body_idle_ms,
-        .keep_alive_ms = s->keep_alive_ms,
-        .write_idle_ms = s->write_idle_ms,
-    };
-    struct upstream_limits up = {.head_bytes = s->head_bytes,
-                                 .headers = s->headers,
-                                 .idle_per_origin = s->idle_upstreams,
-                                 .idle_ms = s->upstream_idle_ms};
+    struct upstream_limits up = upstream_limits_of(&c->settings);
+    struct http_server_limits limits = server_limits_of(&c->settings);
     uint64_t seed;
 
-    *w = (struct worker){.edge = edge, .index = index};
+    *w = (struct worker){.edge = edge, .index = index, .connections_max = c->settings.connections};
     w->loop = loop_new();
     w->resolver = w->loop ? resolver_new(w->loop) : NULL;
     if (!w->resolver) {

@@ -56,7 +56,9 @@ struct worker {
     struct deadline gauges;
     int64_t time_ms; /* that time_text shows */
     char time_text[CLOCK_RFC3339_LEN];
-    bool woken; /* answer with `passed` at this turn's end */
+    bool woken;             /* answer with `passed` at this turn's end */
+    size_t connections_max; /* clients' */
+    bool full;              /* at that, and not accepting */
     bool draining, drained;
     struct worker_signal wake, passed, open, drain, drain_done, stop;
 };
@@ -100,6 +102,10 @@ void worker_give_block(struct worker *w, void *block);
 /* A buffer that begins with such a block, and its end. */
 void worker_buf_init(struct worker *w, struct buf *b);
 void worker_buf_deinit(struct worker *w, struct buf *b);
+
+/* "req_" and 128 random bits in hexadecimal: WORKER_REQUEST_ID_BYTES, no NUL. */
+enum { WORKER_REQUEST_ID_BYTES = 4 + 32 };
+void worker_make_request_id(struct worker *w, char *text);
 
 /* This turn's time of day, as log lines have it. */
 str worker_time_text(struct worker *w);

@@ -10,14 +10,27 @@ enum { CLIPPED_SLICES_MAX = 28 };
 
 void h1_worker_init(struct h1_worker *w, struct loop *loop, struct h1_limits limits)
 {
-    size_t headers = limits.headers > H1_TRAILERS_MAX ? limits.headers : H1_TRAILERS_MAX;
-
-    /* A head or a trailer section that is not complete must leave room to read on. */
-    *w = (struct h1_worker){.loop = loop, .limits = limits};
-    w->buffer_bytes = H1_READ_BYTES + limits.head_bytes + H1_TRAILER_BYTES;
-    w->buffer = mem_alloc(w->buffer_bytes);
-    w->headers = mem_array(headers, sizeof(*w->headers));
+    *w = (struct h1_worker){.loop = loop};
     buf_init(&w->text, 0);
+    h1_worker_set_limits(w, limits);
+}
+
+void h1_worker_set_limits(struct h1_worker *w, struct h1_limits limits)
+{
+    size_t headers = limits.headers > H1_TRAILERS_MAX ? limits.headers : H1_TRAILERS_MAX;
+    /* A head or a trailer section that is not complete must leave room to read on. */
+    size_t bytes = H1_READ_BYTES + limits.head_bytes + H1_TRAILER_BYTES;
+
+    w->limits = limits;
+    /* Never smaller: some of a head may wait that came under the former limits. */
+    if (bytes > w->buffer_bytes) {
+        w->buffer = mem_realloc(w->buffer, bytes);
+        w->buffer_bytes = bytes;
+    }
+    if (headers > w->headers_room) {
+        w->headers = mem_realloc(w->headers, headers * sizeof(*w->headers));
+        w->headers_room = headers;
+    }
 }
 
 void h1_worker_deinit(struct h1_worker *w)

@@ -28,7 +28,8 @@ struct h1_worker {
     struct loop *loop;
     struct h1_limits limits;
     struct http_header *headers; /* of the head that is being parsed */
-    char *buffer;                /* of the read that is being digested */
+    size_t headers_room;
+    char *buffer; /* of the read that is being digested */
     size_t buffer_bytes;
     struct h1_blocks blocks;
     struct buf text; /* of the head that is being written */
@@ -36,6 +37,9 @@ struct h1_worker {
 
 void h1_worker_init(struct h1_worker *w, struct loop *loop, struct h1_limits limits);
 void h1_worker_deinit(struct h1_worker *w);
+
+/* For what is parsed from now on; not while something is. */
+void h1_worker_set_limits(struct h1_worker *w, struct h1_limits limits);
 
 struct h1_conn {
     struct stream stream; /* first */

@@ -122,10 +122,10 @@ void h1_server_refuse(struct server_conn *conn, unsigned status, str detail)
 {
     struct http_server *server = conn->server;
     struct h1_conn *c = &conn->c;
-    struct http_header type = {.name = STR("Content-Type"),
-                               .value = STR("application/json"),
-                               .id = HTTP_HEADER_CONTENT_TYPE};
-    struct http_head head = {.status = status, .headers = &type, .n_headers = 1};
+    struct http_header headers[2] = {{.name = STR("Content-Type"),
+                                      .value = STR("application/json"),
+                                      .id = HTTP_HEADER_CONTENT_TYPE}};
+    struct http_head head = {.status = status, .headers = headers, .n_headers = 1};
     struct h1_answering answering = {
         .method = conn->method, .version = 11, .date = h1_server_date(server)};
 
@@ -136,6 +136,11 @@ void h1_server_refuse(struct server_conn *conn, unsigned status, str detail)
     buf_clear(&server->body);
     server->handler->on_bad_request(server->ctx, status, detail, &server->body);
     head.content_length = (int64_t)server->body.n;
+    if (server->handler->make_request_id)
+        headers[head.n_headers++] =
+            (struct http_header){.name = STR("x-request-id"),
+                                 .value = server->handler->make_request_id(server->ctx),
+                                 .id = HTTP_HEADER_X_REQUEST_ID};
     buf_clear(&c->worker->text);
     if (h1_write_response(&c->worker->text, &head, STREAM_MORE, &answering) != H1_NO_BODY)
         buf_put_str(&c->worker->text, buf_str(&server->body));

@@ -22,6 +22,12 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
     return server;
 }
 
+void http_server_set_limits(struct http_server *server, const struct http_server_limits *limits)
+{
+    h1_worker_set_limits(&server->worker, (struct h1_limits){limits->head_bytes, limits->headers});
+    server->limits = *limits;
+}
+
 static void free_if_empty(struct http_server *server)
 {
     if (!server->freed || server->n_connections)

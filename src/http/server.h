@@ -37,11 +37,17 @@ struct http_server_handler {
     /* Fills *ret_body with the body, of type application/json, of an answer that the codec gives
      * itself; `detail` says what was wrong. */
     void (*on_bad_request)(void *ctx, unsigned status, str detail, struct buf *ret_body);
+
+    /* Optional: the value of such an answer's x-request-id, in text that lives for the call. */
+    str (*make_request_id)(void *ctx);
 };
 
 /* `label` goes to logs. The server holds no listener: whoever accepts hands descriptors over. */
 struct http_server *http_server_new(struct loop *loop, const struct http_server_limits *limits,
                                     const struct http_server_handler *handler, void *ctx);
+
+/* From now on; not from a callback of this server's. */
+void http_server_set_limits(struct http_server *server, const struct http_server_limits *limits);
 
 /* Takes over an accepted non-blocking descriptor. tls NULL: plaintext. */
 void http_server_accept(struct http_server *server, int fd, struct tls_server *tls);

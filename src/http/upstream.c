@@ -20,6 +20,12 @@ struct upstream_pools *upstream_pools_new(struct loop *loop, struct resolver *re
     return pools;
 }
 
+void upstream_pools_set_limits(struct upstream_pools *pools, const struct upstream_limits *limits)
+{
+    h1_worker_set_limits(&pools->worker, (struct h1_limits){limits->head_bytes, limits->headers});
+    pools->limits = *limits;
+}
+
 static void free_if_empty(struct upstream_pools *pools)
 {
     if (!pools->freed || pools->n_connections)

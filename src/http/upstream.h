@@ -41,6 +41,8 @@ struct upstream_pools;
 
 struct upstream_pools *upstream_pools_new(struct loop *loop, struct resolver *resolver,
                                           const struct upstream_limits *limits);
+/* From now on; not from a callback of a connection's. */
+void upstream_pools_set_limits(struct upstream_pools *pools, const struct upstream_limits *limits);
 void upstream_pools_free(struct upstream_pools *pools);
 
 enum upstream_opened {

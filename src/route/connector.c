@@ -51,10 +51,16 @@ void connector_free(struct connector *c)
 
         if (p->stream)
             stream_release(p->stream);
+        p->on_done(p->ctx, NULL);
         probe_free(p);
     }
     upstream_pools_free(c->pools);
     mem_free(c);
+}
+
+void connector_set_limits(struct connector *c, const struct upstream_limits *limits)
+{
+    upstream_pools_set_limits(c->pools, limits);
 }
 
 static bool may_open(const struct permit *permit, const struct catalog *catalog,

@@ -19,7 +19,11 @@ struct connector;
 /* One for each worker. */
 struct connector *connector_new(struct loop *loop, struct resolver *resolver,
                                 const struct upstream_limits *limits);
+/* Whoever waits for a probe gets NULL. */
 void connector_free(struct connector *c);
+
+/* From now on; not from a callback of a connection's. */
+void connector_set_limits(struct connector *c, const struct upstream_limits *limits);
 
 enum connector_result {
     CONNECTOR_READY = 1,  /* leased: send the head now */
