@@ -10,6 +10,8 @@
 #include "cli/commands.h"
 #include "config/expect.h"
 #include "config/settings_print.h"
+#include "control/control_metrics.h"
+#include "edge/metrics.h"
 
 #include <stdio.h>
 
@@ -17,7 +19,7 @@ struct check_options {
     const char *config;
     struct cli_list sentences;
     int json;
-    int settings, settings_markdown;
+    int settings, settings_markdown, metrics_markdown;
 };
 
 struct judgement {
@@ -178,8 +180,22 @@ static int print_settings(enum settings_form form)
     return CLI_OK;
 }
 
+static int print_metrics(void)
+{
+    struct buf text;
+
+    buf_init(&text, 0);
+    metrics_describe(&text);
+    control_metrics_describe(&text);
+    print(&text);
+    buf_deinit(&text);
+    return CLI_OK;
+}
+
 static int run(const struct check_options *options)
 {
+    if (options->metrics_markdown)
+        return print_metrics();
     if (options->settings || options->settings_markdown)
         return print_settings(options->settings ? SETTINGS_TEXT : SETTINGS_MARKDOWN);
     if (options->config)
@@ -199,6 +215,8 @@ int cli_check(int argc, char **argv)
         {"settings", CLI_OPTION_FLAG, &o.settings, NULL, "list every setting, and stop", 0},
         {"settings-markdown", CLI_OPTION_FLAG, &o.settings_markdown, NULL,
          "the same as docs/configuration.md has it", 0},
+        {"metrics-markdown", CLI_OPTION_FLAG, &o.metrics_markdown, NULL,
+         "list every metric as docs/metrics.md has it", 0},
     };
     const struct cli_syntax syntax = {
         .usage = "ambit check --config FILE [--assert TEXT ...] [--json]",

@@ -3,6 +3,8 @@
  * whose they are, each family once.
  */
 
+#include "control/control_metrics.h"
+
 #include "control/api_internal.h"
 
 static void put_labelled(struct buf *to, str line, str edge)
@@ -68,27 +70,54 @@ static void merge(struct buf *to, const struct link_reply *replies, size_t n)
         }
 }
 
-static void put_gauge(struct buf *to, const char *name, const char *help, uint64_t value)
+/* --- control's own */
+
+static uint64_t edges_of(const struct api *api)
 {
-    buf_printf(to, "# HELP %s %s\n# TYPE %s gauge\n%s %llu\n", name, help, name, name,
-               (unsigned long long)value);
+    return link_server_edges(api->link);
+}
+
+static uint64_t revision_of(const struct api *api)
+{
+    return policy_revision(api->policy);
+}
+
+static uint64_t customers_of(const struct api *api)
+{
+    return customers_count(api->policy->customers);
+}
+
+static uint64_t refused_of(const struct api *api)
+{
+    return api->policy->file_state == POLICY_FILE_REFUSED;
+}
+
+static const struct gauge {
+    const char *name, *help;
+    uint64_t (*value)(const struct api *api);
+} gauges[] = {
+    {"ambit_control_edges", "Edges that are connected.", edges_of},
+    {"ambit_control_revision", "The newest policy revision.", revision_of},
+    {"ambit_control_customers", "Customers that are known.", customers_of},
+    {"ambit_control_configuration_refused",
+     "1 while the configuration file is not what is in force.", refused_of},
+};
+
+void control_metrics_describe(struct buf *to)
+{
+    for (size_t i = 0; i < COUNT_OF(gauges); i++)
+        buf_printf(to, "| `%s` | gauge |  | %s |\n", gauges[i].name, gauges[i].help);
 }
 
 static void on_replies(void *ctx, const struct link_reply *replies, size_t n)
 {
     struct api_call *call = ctx;
-    const struct policy *p = call->api->policy;
     struct buf *to = &call->text;
 
     merge(to, replies, n);
-    put_gauge(to, "ambit_control_edges", "Edges that are connected.",
-              link_server_edges(call->api->link));
-    put_gauge(to, "ambit_control_revision", "The newest policy revision.", policy_revision(p));
-    put_gauge(to, "ambit_control_customers", "Customers that are known.",
-              customers_count(p->customers));
-    put_gauge(to, "ambit_control_configuration_refused",
-              "1 while the configuration file is not what is in force.",
-              p->file_state == POLICY_FILE_REFUSED);
+    for (size_t i = 0; i < COUNT_OF(gauges); i++)
+        buf_printf(to, "# HELP %s %s\n# TYPE %s gauge\n%s %llu\n", gauges[i].name, gauges[i].help,
+                   gauges[i].name, gauges[i].name, (unsigned long long)gauges[i].value(call->api));
     api_finish(call);
 }
 

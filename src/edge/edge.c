@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "catalog/disk.h"
+#include "edge/admin.h"
 #include "edge/edge_link.h"
 #include "edge/relays.h"
 #include "edge/status.h"
@@ -117,6 +118,7 @@ static void open_gateway(struct edge *edge)
 
     for (size_t i = 0; i < edge->n_workers; i++)
         worker_open(&edge->workers[i]);
+    edge->admin = admin_new(edge);
     atomic_store(&edge->serving, true);
     log_event(LOG_INFO, "serving", LOG_NUM("revision", edge->revision),
               LOG_NUM("workers", edge->n_workers));
@@ -400,6 +402,7 @@ static bool set_up(struct edge *edge, int *own_fd)
 static void tear_down(struct edge *edge)
 {
     stop_workers(edge);
+    admin_free(edge->admin);
     deadline_cancel(&edge->tick);
     deadline_cancel(&edge->drain_limit);
     deadline_cancel(&edge->alone);

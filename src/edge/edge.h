@@ -31,6 +31,7 @@ struct edge_options {
  * everything drained. Returns an exit status. */
 int edge_main(const struct edge_options *options);
 
+struct admin;
 struct edge_link;
 struct relays;
 
@@ -46,6 +47,7 @@ struct edge {
     struct edge_link *link;
     struct registry *registry;
     struct health *health;
+    struct admin *admin;           /* NULL until it serves */
     struct relays *relays;         /* management requests under way */
     struct metrics_shard *metrics; /* of the main thread */
     uint64_t revision;             /* in force on every worker */

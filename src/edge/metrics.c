@@ -299,9 +299,17 @@ static size_t put_histogram(struct buf *to, const struct metric_row *row,
     return used;
 }
 
+static const char *const kinds[] = {"counter", "gauge", "histogram"};
+
+void metrics_describe(struct buf *to)
+{
+    for (size_t i = 0; i < METRIC_COUNT; i++)
+        buf_printf(to, "| `%.*s` | %s | %.*s | %.*s |\n", STR_ARG(rows[i].name),
+                   kinds[rows[i].kind], STR_ARG(rows[i].labels), STR_ARG(rows[i].help));
+}
+
 static void put_family(struct buf *to, enum metric metric, const struct sample *samples, size_t n)
 {
-    static const char *const kinds[] = {"counter", "gauge", "histogram"};
     const struct metric_row *row = &rows[metric];
 
     buf_printf(to, "# HELP %.*s %.*s\n# TYPE %.*s %s\n", STR_ARG(row->name), STR_ARG(row->help),

@@ -118,5 +118,8 @@ void metrics_set(struct metrics_shard *shard, enum metric metric, uint16_t l0, u
 void metrics_observe_ns(struct metrics_shard *shard, enum metric metric, uint16_t l0,
                         int64_t duration_ns);
 
+/* A row of a Markdown table for each metric, as docs/metrics.md has them. */
+void metrics_describe(struct buf *to);
+
 /* Any thread: the Prometheus text exposition (version 0.0.4) of the sum of the shards. */
 void metrics_render(struct metrics_shard *const *shards, size_t n, struct buf *to);

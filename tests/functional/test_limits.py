@@ -1,7 +1,10 @@
 """Limits hold, change with a reload, and are said in the answer."""
 
 import contextlib
+import os
+import signal
 import socket
+import stat
 import time
 
 import pytest
@@ -45,6 +48,36 @@ def raw(gateway, text, timeout=30):
                 break
             head += piece
     return int(head.split()[1]), head.decode("latin-1").lower()
+
+
+def ask_edge(gateway, path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(30)
+        s.connect(str(gateway.data / "edge.sock"))
+        s.sendall(f"GET {path} HTTP/1.1\r\nhost: edge\r\nconnection: close\r\n\r\n".encode())
+        text = b""
+        while piece := s.recv(65536):
+            text += piece
+    head, _, body = text.decode().partition("\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def test_the_edge_answers_for_itself_while_control_is_away(start):
+    gateway, _ = start()
+    gateway.chat("m")
+    os.kill(gateway.child("control"), signal.SIGSTOP)
+    try:
+        status, text = ask_edge(gateway, "/metrics")
+        assert status == 200 and f'ambit_requests_total{{region="{REGION}"' in text
+        assert ask_edge(gateway, "/health/ready")[0] == 200 and ask_edge(gateway, "/status")[0] == 200
+        assert ask_edge(gateway, "/nothing")[0] == 404
+        assert stat.S_IMODE(os.stat(gateway.data / "edge.sock").st_mode) == 0o600
+    finally:
+        os.kill(gateway.child("control"), signal.SIGCONT)
+    old = gateway.child("edge")
+    os.kill(old, signal.SIGKILL)
+    assert gateway.chat("m")[0] == 200 and gateway.child("edge") != old
+    assert ask_edge(gateway, "/health/ready")[0] == 200  # the next edge's
 
 
 def test_answers_of_the_codec_have_a_request_id_as_well(start):
