@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { SPARE_MAX = 256, BODY_EXACT_BYTES = 1 << 20 };
+enum { SPARE_MAX = 256, BODY_EXACT_BYTES = 1 << 20, BODY_LARGE_STEP = 8 };
 
 /* --- states
  * --------------------------------------------------------------------------------------------------------
@@ -216,19 +216,29 @@ static bool too_large(struct exchange *x, const struct catalog *c, uint64_t byte
  * ------------------------------------------------------------------------------------------------------
  */
 
-/* Room is taken as bytes arrive, never as a client announces them, and counts against the edge's
- * budget. */
+/* Room for `need` bytes, at most as many as are announced. It grows with what has arrived, never
+ * with what is announced alone: a body that has shown that it is large gets larger steps, since
+ * each step may copy what is there. */
+static size_t room_for(const struct exchange *x, size_t need)
+{
+    size_t room = x->body_room ? x->body_room : WORKER_BLOCK_BYTES;
+    size_t announced = x->head->content_length > 0 ? (size_t)x->head->content_length : SIZE_MAX;
+
+    if (x->body_room == 0 && announced > WORKER_BLOCK_BYTES && announced <= BODY_EXACT_BYTES)
+        return announced;
+    while (room < need)
+        room *= room < BODY_EXACT_BYTES ? 2 : BODY_LARGE_STEP;
+    return room > BODY_EXACT_BYTES && room > announced && announced >= need ? announced : room;
+}
+
+/* It counts against the edge's budget. */
 static bool make_room(struct exchange *x, const struct catalog *c, size_t more)
 {
-    size_t need = x->body_n + more, room = x->body_room ? x->body_room : WORKER_BLOCK_BYTES;
+    size_t need = x->body_n + more;
 
     if (need <= x->body_room)
         return true;
-    if (x->body_room == 0 && x->head->content_length > WORKER_BLOCK_BYTES &&
-        x->head->content_length <= BODY_EXACT_BYTES)
-        room = (size_t)x->head->content_length;
-    while (room < need)
-        room *= 2;
+    size_t room = room_for(x, need);
     uint64_t extra = room - x->body_room;
     if (atomic_fetch_add_explicit(&x->worker->edge->buffered_bytes, extra, memory_order_relaxed) +
             extra >

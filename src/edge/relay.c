@@ -9,6 +9,7 @@
  * is empty: so `out` never holds more than one window, and an idle stream holds nothing.
  */
 
+#include "base/log.h"
 #include "edge/edge.h"
 #include "edge/exchange.h"
 #include "http/usage.h"
@@ -162,13 +163,23 @@ static void send_whole_as_it_came(struct exchange *x, const struct http_head *he
     forward_str(x, body, STREAM_END);
 }
 
+/* A disk that fails costs follow-ups (404), not the answer. */
+static void remember(struct exchange *x, str id)
+{
+    int r = response_map_put(x->worker->edge->responses, id, x->key_id, x->attempt->endpoint_id);
+
+    if (r < 0)
+        log_event(LOG_ERROR, "response_not_remembered", LOG_STR("request_id", x->request_id),
+                  LOG_NUM("errno", -r));
+}
+
 static void remember_response(struct exchange *x, str json)
 {
     char storage[RESPONSE_ID_MAX];
     str id;
 
     if (x->surface.surface->remembers && answer_id_read(json, storage, sizeof(storage), &id))
-        response_map_put(x->worker->edge->responses, id, x->key_id, x->attempt->endpoint_id);
+        remember(x, id);
 }
 
 static void send_whole(struct exchange *x)
@@ -261,7 +272,7 @@ static void remember_streamed(struct exchange *x)
     if (id.n == 0 || x->remembered)
         return;
     x->remembered = true;
-    response_map_put(x->worker->edge->responses, id, x->key_id, x->attempt->endpoint_id);
+    remember(x, id);
 }
 
 static void forward_events(struct exchange *x, str slice)

@@ -17,7 +17,7 @@ struct response_map *response_map_open(const char *path, const struct siphash_ke
                                        size_t limit);
 void response_map_close(struct response_map *m);
 
-/* Remembers; returns 0 or a negative errno (then the answer must not claim to be stored). Any
+/* Remembers; returns 0 or a negative errno: then follow-ups of that response will be 404. Any
  * thread. */
 int response_map_put(struct response_map *m, str response_id, str key_id, str endpoint_id);
 
