@@ -9,8 +9,10 @@
 #include "edge/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +23,8 @@ enum {
     STOP_IDLE_MS = 250,
     RESPONSES_MAX = 65536,
     PATH_BYTES = 4096,
-    LISTEN_FDS_MAX = 64
+    LISTEN_FDS_MAX = 64,
+    DESCRIPTORS_AT_ONCE = 131072
 };
 
 /* --- workers
@@ -358,6 +361,22 @@ static int bind_own(struct edge *edge, int *fd)
     return 0;
 }
 
+/* The kernel doubles a process's table of descriptors when it is full, and once there are threads
+ * it waits for all processors first (synchronize_rcu): whoever accepts or connects then stands
+ * still for some ten milliseconds. So it is made large while there is one thread; 8 bytes a
+ * descriptor. */
+static void widen_descriptor_table(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    rlim_t most = limit.rlim_cur < DESCRIPTORS_AT_ONCE ? limit.rlim_cur : DESCRIPTORS_AT_ONCE;
+    int last = most > 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)most - 1) : -1;
+    if (last >= 0)
+        close(last);
+}
+
 static struct response_map *open_responses(const struct edge *edge)
 {
     uint8_t key[DISK_KEY_BYTES];
@@ -384,6 +403,7 @@ static bool set_up(struct edge *edge, int *own_fd)
         return false;
     if (edge->options.n_listen_fds == 0 && bind_own(edge, own_fd) < 0)
         return false;
+    widen_descriptor_table();
     edge->publisher = publisher_new(edge->options.workers);
     edge->customers = customers_new();
     edge->log = access_log_new(STDOUT_FILENO);

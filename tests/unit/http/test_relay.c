@@ -123,7 +123,8 @@ static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *r
     buf_put_str(ret_body, detail);
 }
 
-static const struct http_server_handler handler = {on_request, on_bad_request};
+static const struct http_server_handler handler = {.on_request = on_request,
+                                                   .on_bad_request = on_bad_request};
 
 static void on_connection(struct loop_io *io, uint32_t events)
 {

@@ -45,7 +45,8 @@ static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *r
     buf_printf(ret_body, "bad %u", status);
 }
 
-static const struct http_server_handler handler = {on_request, on_bad_request};
+static const struct http_server_handler handler = {.on_request = on_request,
+                                                   .on_bad_request = on_bad_request};
 
 static void begin_with(const struct http_server_limits *limits, int type)
 {
