@@ -366,7 +366,8 @@ void h1_conn_end(struct h1_conn *c)
 {
     c->sent_all = true;
     c->cut_short = c->send_framing == H1_LENGTH && c->send_rest > 0;
-    h1_conn_flush(c);
+    if (c->out.n > H1_BLOCK_BYTES)
+        h1_conn_flush(c);
 }
 
 size_t h1_conn_write(struct h1_conn *c, const struct iovec *iov, int n, enum stream_end end)

@@ -104,8 +104,7 @@ enum h1_pulled h1_conn_discard(struct h1_conn *c, str *bytes, size_t *budget);
 /* The user got rid of n bytes; true if reading has to go on. */
 bool h1_conn_consumed(struct h1_conn *c, size_t n);
 
-/* Queues a body according to send_framing; returns the bytes taken. Sends at once what is large or
- * ends the message. */
+/* Queues a body according to send_framing; returns the bytes taken. Sends at once what is large. */
 size_t h1_conn_write(struct h1_conn *c, const struct iovec *iov, int n, enum stream_end end);
 void h1_conn_write_trailers(struct h1_conn *c, const struct http_head *trailers);
 
@@ -118,7 +117,8 @@ void h1_conn_begin_message(struct h1_conn *c, enum h1_framing framing, int64_t l
 /* stream_flush: sends what is queued, a head that is held back included. */
 void h1_conn_release_head(struct h1_conn *c);
 
-/* Everything is queued: sends it. */
+/* Everything is queued. What fits a block leaves at the end of the turn, beside what other
+ * connections have to send: who waits for it on another processor is woken once for all of them. */
 void h1_conn_end(struct h1_conn *c);
 
 /* Sends what is queued as far as it goes. A failure is left in send_failed. */

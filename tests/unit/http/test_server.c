@@ -137,6 +137,7 @@ static void an_answer_leaves_in_one_send(void)
     stream_send_head(r.s, &head, STREAM_MORE);
     send_text(r.s, "hello", STREAM_END);
     recorder_release(&r);
+    turn_some(loop);
     char bytes[1024];
     ssize_t n = recv(client, bytes, sizeof(bytes), 0);
     CHECK(n > 0);

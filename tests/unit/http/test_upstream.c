@@ -474,6 +474,7 @@ static void a_request_that_met_a_closed_connection_was_not_processed(void)
     close(fd); /* the loop has not seen it yet */
     CHECK_INT(open_stream(&r), UPSTREAM_READY);
     send_post(r.s, "hello");
+    stream_flush(r.s);
     CHECK(r.s->bytes_sent > 0);
     TURN_UNTIL(loop, r.reset);
     CHECK_STR(buf_str(&r.log), "reset refused unprocessed");
@@ -501,6 +502,7 @@ static void a_request_that_was_read_may_have_been_processed(void)
         exchange(fd);
         CHECK_INT(open_stream(&r), UPSTREAM_READY);
         send_post(r.s, "hello");
+        stream_flush(r.s);
         if (way == 3) {
             shutdown(fd, SHUT_WR); /* acknowledges the request, which can still be read */
         } else if (way == 0) {

@@ -318,7 +318,8 @@ static void test_a_probe_ends_with_its_connector(void)
     int fd = accept_peer();
 
     finish();
-    CHECK_INT(probed.done, 0);
+    CHECK_INT(probed.done, 1);
+    CHECK_INT(probed.status, 0);
     close(fd);
 }
 
