@@ -73,6 +73,25 @@ static bool may_change_rule(struct api_call *call, str before, str after)
                    "changing a customer's region rule");
 }
 
+/* A customer without a rule may use every region, which nobody else may while others have rules: an
+ * id that is not known is refused then, or gets the default. */
+static bool may_leave_unrestricted(struct api_call *call)
+{
+    const struct policy *p = call->api->policy;
+
+    return (customers_with_rule(p->customers) == 0 &&
+            p->catalog->default_customer_rule == CATALOG_NONE) ||
+           api_may(call, SCOPE_POLICY_WIDEN,
+                   "a customer without a region rule, while others have one,");
+}
+
+static bool may_make(struct api_call *call, str rule)
+{
+    return rule.p ? api_may(call, SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN,
+                            "making a customer with a region rule")
+                  : may_leave_unrestricted(call);
+}
+
 /* --- writing */
 
 static void audit(struct change *c, str action, const struct store_customer *before,
@@ -114,7 +133,8 @@ static void make(struct api_call *call, const json_t *body)
     struct change change;
     str rule;
 
-    if (!customer_body_id(call, body, &row.id) || !customer_body_apply(call, body, &row, &rule))
+    if (!customer_body_id(call, body, &row.id) || !customer_body_apply(call, body, &row, &rule) ||
+        !may_make(call, rule))
         return;
     int r = look_up(call, row.id, &other);
     if (r == STORE_OK)
@@ -150,7 +170,8 @@ static void edit(struct api_call *call, const json_t *body)
         return;
     row = before;
     if (!customer_body_apply(call, body, &row, &rule) ||
-        !may_change_rule(call, rule_of(call, &before), rule))
+        !may_change_rule(call, rule_of(call, &before), rule) ||
+        (before.blocked && !row.blocked && !rule.p && !may_leave_unrestricted(call)))
         return;
     change_begin(&change, call->api->policy, call->request.actor);
     update(&change, &before, &row, rule);
@@ -300,6 +321,14 @@ enum api_progress api_customer_block(struct api_call *call)
     return API_ANSWERED;
 }
 
+static bool may_unblock_all(struct api_call *call, const struct store_customer *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].blocked && rows[i].rule == STORE_RULE_NONE)
+            return may_leave_unrestricted(call);
+    return true;
+}
+
 enum api_progress api_customer_unblock(struct api_call *call)
 {
     struct store_customer *rows;
@@ -308,7 +337,8 @@ enum api_progress api_customer_unblock(struct api_call *call)
     const str *ids;
     size_t n;
 
-    if (!customer_body_ids(call, &ids, &n) || !(rows = find_all(call, ids, n)))
+    if (!customer_body_ids(call, &ids, &n) || !(rows = find_all(call, ids, n)) ||
+        !may_unblock_all(call, rows, n))
         return API_ANSWERED;
     list = json_array();
     change_begin(&change, call->api->policy, call->request.actor);

@@ -117,6 +117,20 @@ def test_widening_a_customer_needs_its_scope(place):
     assert g.manage("GET", "/customer/info?end_user_id=c")[2]["allowed_model_region"] == "FR"
 
 
+def test_nobody_becomes_unrestricted_by_the_scope_of_customers_alone(place):
+    g = place()
+    clerk = new_key(g, name="clerk", scopes=["customers"])["key"]
+    assert g.manage("POST", "/customer/new", {"user_id": "free"}, key=clerk)[0] == 200  # nobody has a rule yet
+    assert error(g.manage("POST", "/customer/new", {"user_id": "c", "allowed_model_region": "eu"}, key=clerk))[:2] == (403, "insufficient_scope")
+    g.manage("POST", "/customer/new", {"user_id": "c", "allowed_model_region": "eu"})
+    assert error(g.manage("POST", "/customer/new", {"user_id": "d"}, key=clerk))[:2] == (403, "insufficient_scope")
+    assert g.manage("POST", "/customer/block", {"user_ids": ["d", "c"]}, key=clerk)[0] == 200
+    assert error(g.manage("POST", "/customer/unblock", {"user_ids": ["c", "d"]}, key=clerk))[:2] == (403, "insufficient_scope")
+    assert error(g.manage("POST", "/customer/update", {"user_id": "d", "blocked": False}, key=clerk))[:2] == (403, "insufficient_scope")
+    assert error(g.chat("m", user="d"))[:2] == error(g.chat("m", user="c"))[:2] == (403, "customer_blocked")
+    assert g.manage("POST", "/customer/unblock", {"user_ids": ["c"]}, key=clerk)[0] == 200
+
+
 def test_lists_of_customers_are_done_whole_or_not_at_all(place):
     g = place()
     for name in ("a", "b"):
