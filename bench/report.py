@@ -20,7 +20,7 @@ into the answer, reads the usage, counts metrics and writes a log line. Processo
 each; a ratio is the median of the ratios within a round. Added latency is the difference to the same load without a proxy."""),
     "stages": ("Stages of a request", [stages.table, stages.scan_table], stages.bars, """
 The same functions that an edge calls, each called again and again with warm caches: the least that a stage costs."""),
-    "bodies": ("Large bodies", [bodies.table], None, """
+    "bodies": ("Large bodies", [bodies.table], bodies.bars, """
 Four connections, one after the other sending 8 MiB of JSON, or getting an answer of that size. Ambit keeps a request's body in memory until it
 knows where it may go: it is read from the kernel once and written to the kernel once, and not copied in between."""),
     "streams": ("Streams", [streams.first_byte_table, streams.table], streams.bars, """

@@ -35,6 +35,8 @@
       "Ambit's own time per request up to the head of the answer, waiting excluded.")              \
     X(DURATION, "ambit_request_duration_seconds", HISTOGRAM, "region",                             \
       "From the request's head to the end of the answer.")                                         \
+    X(LONGEST_TURN, "ambit_worker_longest_turn_seconds", HISTOGRAM, "",                            \
+      "The longest turn of a worker's loop in each second: how long others had to wait.")          \
     X(IN_FLIGHT, "ambit_requests_in_flight", GAUGE, "", "Requests being served now.")              \
     X(CLIENT_CONNECTIONS, "ambit_client_connections", GAUGE, "", "Open client connections.")       \
     X(UPSTREAM_CONNECTIONS, "ambit_upstream_connections", GAUGE, "state",                          \

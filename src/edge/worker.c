@@ -195,6 +195,7 @@ static void on_gauges(struct deadline *deadline)
 
     deadline_set(w->loop, &w->gauges, GAUGES_MS);
     connector_counts(w->connector, &up);
+    metrics_observe_ns(w->metrics, METRIC_LONGEST_TURN, WORD_NONE, loop_take_longest_ns(w->loop));
     metrics_set(w->metrics, METRIC_IN_FLIGHT, WORD_NONE, w->n_in_flight);
     metrics_set(w->metrics, METRIC_CLIENT_CONNECTIONS, WORD_NONE,
                 http_server_connections(w->server));

@@ -270,7 +270,7 @@ static void input(struct client_conn *conn)
     }
     c->pumping = false;
     if (n > 0 && c->t.readable && appetite(conn))
-        h1_conn_read_again(c);
+        h1_conn_go_on_later(c);
     h1_client_settle(conn);
 }
 
@@ -375,7 +375,11 @@ void h1_client_on_transport(struct transport *t, unsigned events)
 
 void h1_client_on_again(struct deadline *deadline)
 {
-    input(conn_of(container_of(deadline, struct h1_conn, again)));
+    struct h1_conn *c = container_of(deadline, struct h1_conn, again);
+
+    if (c->wants_writable)
+        h1_conn_defer(c);
+    input(conn_of(c));
 }
 
 void h1_client_on_deadline(struct deadline *deadline)

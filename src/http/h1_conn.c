@@ -178,10 +178,17 @@ bool h1_conn_consumed(struct h1_conn *c, size_t n)
 
 /* --- output --- */
 
+static size_t sent_in_turn(const struct h1_conn *c)
+{
+    return c->turn_ns == loop_now_ns(c->worker->loop) ? c->turn_bytes : 0;
+}
+
 static void account(struct h1_conn *c, ssize_t sent)
 {
     if (sent > 0) {
         c->stream.bytes_sent += (size_t)sent;
+        c->turn_bytes = sent_in_turn(c) + (size_t)sent;
+        c->turn_ns = loop_now_ns(c->worker->loop);
     } else if (sent < 0) {
         c->send_failed = true;
         h1_conn_note_failure(c);
@@ -272,10 +279,14 @@ static size_t write_plain(struct h1_conn *c, const struct iovec *iov, int n, siz
 
     if (c->t.writable && c->out.n + total > H1_BLOCK_BYTES) {
         struct iovec slices[CLIPPED_SLICES_MAX];
+        size_t most = total < H1_TURN_BYTES ? total : H1_TURN_BYTES;
 
-        sent = send_beside(c, slices, clip(iov, n, total, slices));
+        sent = send_beside(c, slices, clip(iov, n, most, slices));
         if (c->send_failed)
             return total;
+        /* There is room for more, but not in this turn. */
+        if (sent == most && sent < total)
+            return sent;
     }
     queued = h1_out_room(&c->out);
     if (queued > total - sent)
@@ -407,6 +418,10 @@ bool h1_conn_take_writable(struct h1_conn *c)
 {
     if (!c->wants_writable || !c->leased || c->dead || c->send_failed || c->out.n > H1_BLOCK_BYTES)
         return false;
+    if (sent_in_turn(c) >= H1_TURN_BYTES) {
+        h1_conn_go_on_later(c);
+        return false;
+    }
     c->wants_writable = false;
     return true;
 }

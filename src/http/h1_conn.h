@@ -21,6 +21,7 @@
 enum {
     H1_READ_BYTES = 65536,   /* of one read */
     H1_WINDOW_BYTES = 65536, /* of body delivered and not consumed */
+    H1_TURN_BYTES = 262144,  /* of one connection in one turn: then others have theirs */
 };
 
 /* What the connections of one loop share. */
@@ -46,7 +47,7 @@ struct h1_conn {
     struct h1_worker *worker;
     struct transport t;
     struct loop_task task;
-    struct deadline again; /* 0 ms: reads on in the next turn, after others had theirs */
+    struct deadline again; /* 0 ms: goes on in the next turn, after others had theirs */
     struct h1_out out;
     char *kept; /* bytes read and not used yet: a part of a head, or the next request */
     size_t kept_n;
@@ -54,6 +55,8 @@ struct h1_conn {
     struct h1_body body; /* of the message that comes in */
     int64_t send_rest;   /* of a body with a length that goes out */
     size_t unconsumed;
+    int64_t turn_ns; /* the turn in which turn_bytes were sent */
+    size_t turn_bytes;
     uint8_t send_framing; /* enum h1_framing */
     bool leased;          /* the user has the stream */
     bool pumping;
@@ -130,7 +133,7 @@ bool h1_conn_take_writable(struct h1_conn *c);
 /* Remembers why the transport failed. */
 void h1_conn_note_failure(struct h1_conn *c);
 
-static inline void h1_conn_read_again(struct h1_conn *c)
+static inline void h1_conn_go_on_later(struct h1_conn *c)
 {
     deadline_set(c->worker->loop, &c->again, 0);
 }

@@ -247,7 +247,11 @@ void h1_server_on_transport(struct transport *t, unsigned events)
 
 void h1_server_on_again(struct deadline *deadline)
 {
-    h1_server_input(conn_of(container_of(deadline, struct h1_conn, again)));
+    struct h1_conn *c = container_of(deadline, struct h1_conn, again);
+
+    if (c->wants_writable)
+        h1_conn_defer(c);
+    h1_server_input(conn_of(c));
 }
 
 void h1_server_on_patience(struct deadline *deadline)

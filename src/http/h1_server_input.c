@@ -172,6 +172,6 @@ void h1_server_input(struct server_conn *conn)
     if (n == 0 || (n < 0 && n != -EAGAIN))
         h1_server_peer_gone(conn);
     else if (n > 0 && c->t.readable && appetite(conn))
-        h1_conn_read_again(c);
+        h1_conn_go_on_later(c);
     h1_server_go_on_closing(conn);
 }

@@ -28,6 +28,7 @@ struct loop {
     bool stopped;
     bool in_turn;
     int64_t now_ns;
+    int64_t longest_ns; /* turn since this was last asked, waiting excluded */
     int64_t wall_offset_ns; /* wall clock minus monotonic clock, read at wall_read_ns */
     int64_t wall_read_ns;
     loop_turn_fn hook;
@@ -195,7 +196,18 @@ void loop_turn(struct loop *loop, int max_wait_ms)
     run_tasks(loop);
     if (loop->hook)
         loop->hook(loop->hook_ctx);
+    int64_t took_ns = clock_monotonic_ns() - loop->now_ns;
+    if (took_ns > loop->longest_ns)
+        loop->longest_ns = took_ns;
     loop->in_turn = false;
+}
+
+int64_t loop_take_longest_ns(struct loop *loop)
+{
+    int64_t longest = loop->longest_ns;
+
+    loop->longest_ns = 0;
+    return longest;
 }
 
 void loop_run(struct loop *loop)

@@ -55,6 +55,9 @@ void loop_stop(struct loop *loop);
 int64_t loop_now_ns(const struct loop *loop);
 int64_t loop_wall_ns(const struct loop *loop);
 
+/* The longest turn since the last call, in nanoseconds, without the time that it waited. */
+int64_t loop_take_longest_ns(struct loop *loop);
+
 /* Called at the end of every turn, when nothing is on the stack: the quiescent point. */
 typedef void (*loop_turn_fn)(void *ctx);
 void loop_set_turn_hook(struct loop *loop, loop_turn_fn hook, void *ctx);
