@@ -50,7 +50,14 @@ def test_the_table_of_routes_is_the_programs():
     assert routes_of_the_manual() == routes_of_the_program()
 
 
-@pytest.mark.parametrize("page", ["management.md", "metrics.md"])
+def test_the_table_of_errors_is_the_programs():
+    faults = re.findall(r'X\([A-Z_]+, (\d+), "[^"]+", "([^"]+)"', (ROOT / "src/edge/fault.h").read_text())
+    rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \|", (ROOT / "docs/requests.md").read_text(), re.M)
+    said = {(status, code) for status, codes in rows for code in re.findall(r"`([^`]+)`", codes)}
+    assert said == set(faults)
+
+
+@pytest.mark.parametrize("page", ["requests.md", "management.md", "metrics.md"])
 def test_examples_run(vetted, page):
     vetted.chat("mistral-medium-3")
     commands = re.findall(r"^\$ (.+)$", (ROOT / "docs" / page).read_text(), re.M)
@@ -58,5 +65,6 @@ def test_examples_run(vetted, page):
     env = {**os.environ, "AMBIT_URL": vetted.control_url, "AMBIT_API_KEY": KEY, "PATH": f"{BUILD}:{os.environ['PATH']}"}
     for command in commands:
         here = command.replace("http://127.0.0.1:4001", vetted.control_url).replace("ambit-data/", f"{vetted.data}/")
+        here = here.replace("http://127.0.0.1:4000", vetted.url)
         done = subprocess.run(["bash", "-c", here], env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0 and done.stdout, (command, done.stdout, done.stderr)
