@@ -55,7 +55,7 @@ defaults
     timeout client 1h
     timeout server 1h
     timeout http-keep-alive 1h
-frontend gateway
+{more}frontend gateway
     bind 127.0.0.1:{listen}
     default_backend models
 backend models
@@ -144,6 +144,7 @@ class Bench:
     def __init__(self, build, out, descriptors):
         self.build, self.out, self.descriptors = build, out, descriptors
         self.running = {}
+        self.haproxy_options = ""
 
     def upstream(self):
         return self._start("upstream", [f"{self.build}/bench/bench-upstream", str(PORTS["upstream"]), str(len(REGIONS))], LOAD_CPU)
@@ -173,7 +174,8 @@ class Bench:
 
     def _haproxy(self):
         config = write(f"{self.out}/haproxy.cfg", HAPROXY.format(
-            listen=PORTS["haproxy"], upstream=PORTS["upstream"], connections=self.descriptors // 2 - 200))
+            listen=PORTS["haproxy"], upstream=PORTS["upstream"], connections=self.descriptors // 2 - 200,
+            more=self.haproxy_options))
         return self._start("haproxy", [need("haproxy"), "-db", "-f", config], PROXY_CPU)
 
     def _nginx(self):
