@@ -28,7 +28,7 @@ struct loop {
     bool stopped;
     bool in_turn;
     int64_t now_ns;
-    int64_t longest_ns; /* turn since this was last asked, waiting excluded */
+    int64_t longest_ns;     /* turn since this was last asked, waiting excluded */
     int64_t wall_offset_ns; /* wall clock minus monotonic clock, read at wall_read_ns */
     int64_t wall_read_ns;
     loop_turn_fn hook;
