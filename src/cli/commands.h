@@ -21,6 +21,9 @@ enum { CLI_OK = EXIT_SUCCESS, CLI_FAILED = EXIT_FAILURE, CLI_USAGE = 2 };
     X(report, "print reports for an officer, such as `report residency`")                          \
     X(customer, "create, change, list and delete customers")                                       \
     X(key, "create, list and revoke API keys")                                                     \
+    X(organization, "show, set and clear the region rule that holds for every request")            \
+    X(endpoint, "list endpoints, take them out of service and back")                               \
+    X(audit, "show who changed what and when")                                                     \
     X(region, "list regions")
 
 #define X(name, help) int cli_##name(int argc, char **argv);

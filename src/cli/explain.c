@@ -131,7 +131,7 @@ static void print_endpoints(const json_t *answer)
 {
     static const char *const head[] = {"ENDPOINT", "MODEL",  "REGION",
                                        "EVIDENCE", "REASON", "REMOVED BY"};
-    static const char *const members[] = {"id", "group", "region", "evidence", "reason"};
+    static const char *const members[] = {"id", "model_group", "region", "evidence", "reason"};
     const json_t *endpoint;
     struct table t;
     size_t i;

@@ -41,7 +41,7 @@ static void print_endpoints(const json_t *report)
 {
     static const char *const head[] = {"ENDPOINT", "MODEL",    "HOST",  "REGION",
                                        "EVIDENCE", "OBSERVED", "STATE", "WHY"};
-    static const char *const members[] = {"id",       "group",           "host",  "region",
+    static const char *const members[] = {"id",       "model_group",     "host",  "region",
                                           "evidence", "observed_header", "state", "state_reason"};
 
     print_section(SECTION("Endpoints, and how their regions are known", head, members),

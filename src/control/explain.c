@@ -95,7 +95,7 @@ static void put_endpoint(struct explanation *e, const struct catalog_group *grou
     json_array_append_new(
         e->endpoints,
         json_pack(
-            "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "id", render_str(endpoint->id), "group",
+            "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "id", render_str(endpoint->id), "model_group",
             render_str(group->name), "region", render_str(endpoint->region_name), "evidence",
             render_str(render_evidence_name(endpoint->evidence)), "state",
             render_str(render_state_name(endpoint->state)), "eligible", eligibility == ELIGIBLE,

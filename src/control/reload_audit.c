@@ -27,7 +27,7 @@ json_t *key_to_json(const struct catalog *c, const struct catalog_key *key)
 json_t *endpoint_to_json(const struct catalog *c, const struct catalog_endpoint *e)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", render_str(e->id),
-                     "model", render_str(c->groups[e->group].name), "provider",
+                     "model_group", render_str(c->groups[e->group].name), "provider",
                      render_str(render_provider_name(e->provider)), "host",
                      render_str(e->unix_path.n ? e->unix_path : e->host), "region",
                      e->region_name.n ? render_str(e->region_name) : json_null(), "place",

@@ -327,6 +327,25 @@ def test_the_trail_pages(place):
     assert [o for o in seen if o.startswith("c") and o[1:].isdigit()] == [f"c{i}" for i in reversed(range(7))]
 
 
+def test_endpoints_organisation_and_trail_at_the_command_line(place):
+    g = place()
+    status, out, _ = g.cli("endpoint", "withdraw", f"m-{EU}", "--reason", "under repair")
+    assert status == 0 and "out_of_service" in out and "under repair" in out, out
+    assert g.chat("m")[1]["x-ambit-region"] == US
+    assert g.cli("endpoint", "return", f"m-{EU}")[0] == 0
+    status, out, _ = g.cli("endpoint", "list")
+    assert status == 0 and f"m-{EU}" in out and "declared" in out and " m " in out, out
+    assert g.cli("endpoint", "return", "none")[0] == 1
+    assert g.cli("organization", "set")[0] == 2
+    assert g.cli("organization", "set", "--region", "eu", "--transit", "CH")[0] == 0
+    assert json.loads(g.cli("organization", "show")[1])["region_rule"] == {"allow": ["eu"], "transit": ["ch"]}
+    assert error(g.chat("m", vetted={"region": US}))[:2] == (403, "region_not_allowed")
+    assert g.cli("organization", "clear")[0] == 0
+    status, out, _ = g.cli("audit", "--object", "organization")
+    assert status == 0 and "organization.delete" in out and "organization.new" in out and "endpoint" not in out
+    assert len(json.loads(g.cli("audit", "--limit", "2", "--json")[1])["events"]) == 2
+
+
 # --- the surface of the API
 
 

@@ -1,0 +1,73 @@
+/* `ambit audit`: who changed what and when, with what it was before and after. */
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "cli/client.h"
+#include "cli/table.h"
+
+#include <stdio.h>
+
+enum { EVENTS_PRESET = 50, EVENTS_MAX = 1000 };
+
+static void print_events(const json_t *events)
+{
+    static const char *const head[] = {"AT", "WHO", "WHAT", "OBJECT", "BEFORE", "AFTER"};
+    static const char *const members[] = {"at", "actor", "action", "object", "before", "after"};
+    const json_t *event;
+    struct table t;
+    size_t i;
+
+    table_init(&t, head, COUNT_OF(head));
+    json_array_foreach(events, i, event)
+    {
+        for (size_t k = 0; k < COUNT_OF(members); k++)
+            table_put_json(&t, json_object_get(event, members[k]));
+    }
+    table_print(&t);
+    table_deinit(&t);
+}
+
+static int ask(const char *command, const char *object, uint64_t limit, json_t **ret_answer)
+{
+    struct buf path;
+
+    buf_init(&path, 0);
+    buf_printf(&path, "/v1/audit?limit=%llu", (unsigned long long)limit);
+    if (object) {
+        buf_put_str(&path, STR("&object="));
+        client_put_encoded(&path, object);
+    }
+    buf_put_char(&path, '\0');
+    int status = client_call(command, "GET", path.p, NULL, ret_answer);
+    buf_deinit(&path);
+    return status;
+}
+
+int cli_audit(int argc, char **argv)
+{
+    const char *object = NULL;
+    uint64_t limit = EVENTS_PRESET;
+    int as_json = 0;
+    const struct cli_option options[] = {
+        {"object", CLI_OPTION_TEXT, &object, "ID", "only what happened to this object", 0},
+        {"limit", CLI_OPTION_NUMBER, &limit, "N", "how many, newest first (50)", EVENTS_MAX},
+        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0},
+    };
+    const struct cli_syntax syntax = {
+        .usage = "ambit audit [OPTION ...]",
+        .about = "Prints changes of policy, newest first: who, when, what, before and after.",
+        .options = options,
+        .n_options = COUNT_OF(options)};
+    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
+    json_t *answer = NULL;
+
+    if (parsed != CLI_PARSED)
+        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    int status = ask(argv[0], object, limit, &answer);
+    if (status == CLI_OK && as_json)
+        client_print_json(answer);
+    else if (status == CLI_OK)
+        print_events(json_object_get(answer, "events"));
+    json_decref(answer);
+    return status;
+}
