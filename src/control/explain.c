@@ -95,9 +95,9 @@ static void put_endpoint(struct explanation *e, const struct catalog_group *grou
     json_array_append_new(
         e->endpoints,
         json_pack(
-            "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "id", render_str(endpoint->id), "model_group",
-            render_str(group->name), "region", render_str(endpoint->region_name), "evidence",
-            render_str(render_evidence_name(endpoint->evidence)), "state",
+            "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "id", render_str(endpoint->id),
+            "model_group", render_str(group->name), "region", render_str(endpoint->region_name),
+            "evidence", render_str(render_evidence_name(endpoint->evidence)), "state",
             render_str(render_state_name(endpoint->state)), "eligible", eligibility == ELIGIBLE,
             "reason", render_str(catalog_eligibility_name(eligibility)), "removed_by",
             outside ? render_blocker(permit_blocker(&e->permit, &endpoint->place)) : json_null()));
