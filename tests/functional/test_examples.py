@@ -76,3 +76,13 @@ def test_the_readmes_request_works(run):
     assert commands
     for command in commands:
         assert '"routing_trace"' in shell(command), command
+
+
+def test_the_readmes_way_to_real_models():
+    """Its commands, but for the last: that one serves until it is told to end."""
+    text = (ROOT / "README.md").read_text()
+    block = text[text.index("    make build\n"):].split("\n\n")[0]
+    lines = [line.strip() for line in block.splitlines()]
+    assert lines[0] == "make build" and lines[-1].startswith("build/ambit serve ")
+    commands = [line.replace("build/ambit", f"{BUILD}/ambit") for line in lines[1:-1]]
+    assert "refused" not in shell(" && ".join(commands))
