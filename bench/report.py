@@ -22,7 +22,8 @@ each; a ratio is the median of the ratios within a round. Added latency is the d
 The same functions that an edge calls, each called again and again with warm caches: the least that a stage costs."""),
     "bodies": ("Large bodies", [bodies.table], bodies.bars, """
 Four connections, one after the other sending 8 MiB of JSON, or getting an answer of that size. Ambit keeps a request's body in memory until it
-knows where it may go: it is read from the kernel once and written to the kernel once, and not copied in between."""),
+knows where it may go: bytes are read into a buffer of the worker, scanned, copied once to where the body is kept (a second time, at most an eighth
+of them, when that grows), and written to the kernel from there. The others pass bytes on as they come."""),
     "streams": ("Streams", [streams.first_byte_table, streams.table], streams.bars, """
 Server-sent events, one upstream connection each. The delay of an event is from when the upstream wrote it to when the reader had it. Memory is the
 growth of the peer's processes (proportional set size) by the open streams; the kernel's share (slabs and TCP buffers) is that of all four ends of a stream
