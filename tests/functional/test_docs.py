@@ -68,3 +68,14 @@ def test_examples_run(vetted, page):
         here = here.replace("http://127.0.0.1:4000", vetted.url)
         done = subprocess.run(["bash", "-c", here], env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0 and done.stdout, (command, done.stdout, done.stderr)
+
+
+def test_the_files_of_the_data_directory_are_the_manuals(vetted):
+    vetted.chat("mistral-medium-3")
+    said = set()
+    for row in re.findall(r"^\| (`[^|]+) \|", (ROOT / "docs/operations.md").read_text(), re.M):
+        said |= set(re.findall(r"`([^`]+)`", row))
+    # What is being written has ".new" behind its name until it is whole.
+    there = {path.name.removesuffix(".new") for path in vetted.data.iterdir()}
+    assert {"control.db", "control.sock", "edge.sock", "supervisor.pid"} <= there
+    assert there <= said, there - said
