@@ -72,6 +72,31 @@ void h1_conn_note_failure(struct h1_conn *c)
 
 /* --- input --- */
 
+/* What was read and sent counts anew in each turn. */
+static void begin_turn(struct h1_conn *c)
+{
+    int64_t now_ns = loop_now_ns(c->worker->loop);
+
+    if (c->turn_ns == now_ns)
+        return;
+    c->turn_ns = now_ns;
+    c->turn_read = c->turn_sent = 0;
+}
+
+/* One read, unless this turn has had enough of this connection. */
+static ssize_t read_some(struct h1_conn *c, char *to, size_t most)
+{
+    begin_turn(c);
+    if (c->turn_read >= H1_TURN_BYTES) {
+        h1_conn_go_on_later(c);
+        return -EAGAIN;
+    }
+    ssize_t n = transport_read(&c->t, to, most);
+    if (n > 0)
+        c->turn_read += (uint32_t)n;
+    return n;
+}
+
 ssize_t h1_conn_read(struct h1_conn *c, size_t most, str *ret_bytes)
 {
     char *buffer = c->worker->buffer;
@@ -84,7 +109,7 @@ ssize_t h1_conn_read(struct h1_conn *c, size_t most, str *ret_bytes)
         c->kept_n = 0;
     }
     if (most && c->t.readable && room)
-        n = transport_read(&c->t, buffer + have, most < room ? most : room);
+        n = read_some(c, buffer + have, most < room ? most : room);
     if (n < 0 && n != -EAGAIN)
         h1_conn_note_failure(c);
     *ret_bytes = str_make(buffer, have + (n > 0 ? (size_t)n : 0));
@@ -178,17 +203,12 @@ bool h1_conn_consumed(struct h1_conn *c, size_t n)
 
 /* --- output --- */
 
-static size_t sent_in_turn(const struct h1_conn *c)
-{
-    return c->turn_ns == loop_now_ns(c->worker->loop) ? c->turn_bytes : 0;
-}
-
 static void account(struct h1_conn *c, ssize_t sent)
 {
     if (sent > 0) {
         c->stream.bytes_sent += (size_t)sent;
-        c->turn_bytes = sent_in_turn(c) + (size_t)sent;
-        c->turn_ns = loop_now_ns(c->worker->loop);
+        begin_turn(c);
+        c->turn_sent += (uint32_t)sent;
     } else if (sent < 0) {
         c->send_failed = true;
         h1_conn_note_failure(c);
@@ -418,7 +438,8 @@ bool h1_conn_take_writable(struct h1_conn *c)
 {
     if (!c->wants_writable || !c->leased || c->dead || c->send_failed || c->out.n > H1_BLOCK_BYTES)
         return false;
-    if (sent_in_turn(c) >= H1_TURN_BYTES) {
+    begin_turn(c);
+    if (c->turn_sent >= H1_TURN_BYTES) {
         h1_conn_go_on_later(c);
         return false;
     }

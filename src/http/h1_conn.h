@@ -21,7 +21,8 @@
 enum {
     H1_READ_BYTES = 65536,   /* of one read */
     H1_WINDOW_BYTES = 65536, /* of body delivered and not consumed */
-    H1_TURN_BYTES = 262144,  /* of one connection in one turn: then others have theirs */
+    H1_TURN_BYTES =
+        131072, /* of one connection in one turn and direction: then others have theirs */
 };
 
 /* What the connections of one loop share. */
@@ -55,8 +56,8 @@ struct h1_conn {
     struct h1_body body; /* of the message that comes in */
     int64_t send_rest;   /* of a body with a length that goes out */
     size_t unconsumed;
-    int64_t turn_ns; /* the turn in which turn_bytes were sent */
-    size_t turn_bytes;
+    int64_t turn_ns; /* the turn in which these were read and sent */
+    uint32_t turn_read, turn_sent;
     uint8_t send_framing; /* enum h1_framing */
     bool leased;          /* the user has the stream */
     bool pumping;
