@@ -1,10 +1,15 @@
 """The twelve ways in which LiteLLM's region routing fails open, and that here each of them fails closed: nothing reaches the other region."""
 
+import http.client
+import http.server
 import json
 import os
 import resource
 import signal
 import threading
+import time
+import urllib.error
+import urllib.request
 
 import pytest
 from world import KEY, Gateway, Sim, config_of, endpoint
@@ -81,9 +86,6 @@ def test_02_files_are_filtered_as_well(place):
     boundary = "edge-of-parts"
     parts = [("model", "only-us"), ("user", "c"), ("file", "RIFF")]
     body = "".join(f'--{boundary}\r\ncontent-disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in parts) + f"--{boundary}--\r\n"
-    import urllib.error
-    import urllib.request
-
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Authorization": f"Bearer {KEY}"}
     request = urllib.request.Request(p.gateway.url + "/v1/audio/transcriptions", body.encode(), headers)
     with pytest.raises(urllib.error.HTTPError) as error:
@@ -161,8 +163,6 @@ def test_06_and_11_a_client_cannot_bring_region_target_or_credentials_of_its_own
 
 def test_06_escapes_and_duplicates_hide_no_member(place):
     p = place()
-    import http.client
-
     def send(raw):
         connection = http.client.HTTPConnection("127.0.0.1", p.gateway.port, timeout=30)
         connection.request("POST", "/v1/chat/completions", raw, {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"})
@@ -248,23 +248,50 @@ def test_10_fallbacks_and_retries_stay_inside_the_permit(place):
 def test_11_there_is_no_pass_through_route(place):
     p = place()
     for path in ("/bedrock/model/x/invoke", "/vertex_ai/v1/projects", "/azure/openai/deployments/m/chat/completions", "/openai/v1/chat/completions",
-                 "/anthropic/v1/messages", "/v1/realtime", "/engines/m/chat/completions", "http://127.0.0.1:1/v1/chat/completions"):
-        connection_status = p.gateway.send("POST", path, {"model": "m", "user": "c", "messages": []})[0] if path.startswith("/") else 404
-        assert connection_status == 404, path
+                 "/anthropic/v1/messages", "/v1/realtime", "/engines/m/chat/completions"):
+        assert p.gateway.send("POST", path, {"model": "m", "user": "c", "messages": []})[0] == 404, path
+    for host, expected in (("gateway", 400), (f"127.0.0.1:{p.sim.ports[US]}", 200)):  # a target in absolute form, as proxies get it
+        connection = http.client.HTTPConnection("127.0.0.1", p.gateway.port, timeout=30)
+        connection.putrequest("POST", f"http://127.0.0.1:{p.sim.ports[US]}/v1/chat/completions", skip_host=True)
+        body = b'{"model":"m","user":"c","messages":[]}'
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Length": str(len(body)), "Host": host}
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        assert answer.status == expected and answer.getheader("x-ambit-region") in (None, EU)
     for header in ("x-litellm-api-base", "x-litellm-timeout", "x-ambit-endpoint"):
         status, headers, _ = p.gateway.send("POST", "/v1/chat/completions", {"model": "m", "user": "c", "messages": []}, {header: p.sim.base(US)})
         assert status == 200 and headers["x-ambit-region"] == EU
     assert p.outside() == []
 
 
+class Recorder(http.server.BaseHTTPRequestHandler):
+    """A model server outside the permit, which keeps what it is sent."""
+
+    def do_GET(self):
+        length = int(self.headers.get("content-length") or 0)
+        self.server.seen.append((self.command, length, "transfer-encoding" in self.headers))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, *args):
+        pass
+
+
 def test_12_side_calls_carry_no_content(place):
     """Ambit's only calls of its own are health checks; they are GETs without a body, whatever goes on."""
-    p = place(more="routing: {health_check: {path: /v1/models, interval: 100ms}}\n")
-    threads = [threading.Thread(target=p.gateway.chat, args=("m",), kwargs={"user": "c"}) for _ in range(20)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    for request in p.outside():
-        assert request["method"] == "GET" and request["body_bytes"] == 0, request
-    assert len([r for r in p.sim.requests() if r["method"] == "POST"]) == 20
+    us = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+    us.seen = []
+    threading.Thread(target=us.serve_forever, daemon=True).start()
+    outside = json.dumps({"model_name": "m", "litellm_params": {"model": "hosted_vllm/m", "region_name": US,
+                                                                "api_base": f"http://127.0.0.1:{us.server_address[1]}/v1"}})
+    p = place(entries=lambda sim: [endpoint("m", sim, EU), outside], more="routing: {health_check: {path: /v1/models, interval: 100ms}}\n")
+    deadline = time.monotonic() + 30
+    while len(us.seen) < 3 and time.monotonic() < deadline:
+        assert p.gateway.chat("m", user="c")[1]["x-ambit-region"] == EU
+    us.shutdown()
+    assert len(us.seen) >= 3 and set(us.seen) == {("GET", 0, False)}, us.seen

@@ -197,9 +197,11 @@ def test_a_zone_or_country_narrows(start):
 
 
 def test_latency_budget_uses_the_catalogues_figure_until_something_was_measured(start):
-    gateway, sim = start(lambda sim: [endpoint("m", sim, r) for r in ("scaleway-par-1", "atnorth-isl-1")])
-    trace = gateway.chat("m", vetted={"routing": "carbon_aware", "latency_budget_ms": 60})[2]["routing_trace"]
-    assert trace["decision_mode"] == "degraded" and trace["region"] == "scaleway-par-1"
+    gateway, sim = start(lambda sim: [endpoint("m", sim, r) for r in ("atnorth-isl-1", "scaleway-par-1")])
+    trace = gateway.chat("m", vetted={"latency_budget_ms": 60})[2]["routing_trace"]
+    assert trace["region"] == "scaleway-par-1"
+    assert {"region": "atnorth-isl-1", "eligible": False, "why_not": "over_latency_budget"} in trace["candidates"]
+    assert gateway.chat("m", vetted={"latency_budget_ms": 60, "region": "atnorth-isl-1"})[0] == 503
 
 
 def test_hosts_for_gateways_serve_only_whom_names_them(start):
