@@ -13,18 +13,8 @@ static void print_events(const json_t *events)
 {
     static const char *const head[] = {"AT", "WHO", "WHAT", "OBJECT", "BEFORE", "AFTER"};
     static const char *const members[] = {"at", "actor", "action", "object", "before", "after"};
-    const json_t *event;
-    struct table t;
-    size_t i;
 
-    table_init(&t, head, COUNT_OF(head));
-    json_array_foreach(events, i, event)
-    {
-        for (size_t k = 0; k < COUNT_OF(members); k++)
-            table_put_json(&t, json_object_get(event, members[k]));
-    }
-    table_print(&t);
-    table_deinit(&t);
+    table_print_rows(head, members, COUNT_OF(head), events);
 }
 
 static int ask(const char *command, const char *object, uint64_t limit, json_t **ret_answer)

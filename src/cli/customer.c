@@ -23,18 +23,8 @@ static void print_rows(const json_t *rows)
 {
     static const char *const head[] = {"CUSTOMER",  "ALIAS",   "REGION", "PRIMARY",
                                        "SECONDARY", "BLOCKED", "OWNER"};
-    const json_t *row;
-    struct table t;
-    size_t i;
 
-    table_init(&t, head, COUNT_OF(head));
-    json_array_foreach(rows, i, row)
-    {
-        for (size_t k = 0; k < COUNT_OF(columns); k++)
-            table_put_json(&t, json_object_get(row, columns[k]));
-    }
-    table_print(&t);
-    table_deinit(&t);
+    table_print_rows(head, columns, COUNT_OF(head), rows);
 }
 
 /* Prints an answer that is one row, or a list of them. */

@@ -14,18 +14,8 @@ static void print_rows(const json_t *rows)
                                        "EVIDENCE", "OBSERVED", "STATE", "WHY"};
     static const char *const members[] = {"id",       "model_group",     "host",  "region",
                                           "evidence", "observed_header", "state", "state_reason"};
-    const json_t *row;
-    struct table t;
-    size_t i;
 
-    table_init(&t, head, COUNT_OF(head));
-    json_array_foreach(rows, i, row)
-    {
-        for (size_t k = 0; k < COUNT_OF(members); k++)
-            table_put_json(&t, json_object_get(row, members[k]));
-    }
-    table_print(&t);
-    table_deinit(&t);
+    table_print_rows(head, members, COUNT_OF(head), rows);
 }
 
 static int run_list(int argc, char **argv)

@@ -114,18 +114,8 @@ static void print_keys(const json_t *answer)
                                        "CUSTOMER", "EXPIRES", "OWNER"};
     static const char *const members[] = {"id",       "name",    "scopes", "region_rule",
                                           "customer", "expires", "owner"};
-    const json_t *key;
-    struct table t;
-    size_t i;
 
-    table_init(&t, head, COUNT_OF(head));
-    json_array_foreach(json_object_get(answer, "keys"), i, key)
-    {
-        for (size_t k = 0; k < COUNT_OF(members); k++)
-            table_put_json(&t, json_object_get(key, members[k]));
-    }
-    table_print(&t);
-    table_deinit(&t);
+    table_print_rows(head, members, COUNT_OF(head), json_object_get(answer, "keys"));
 }
 
 static int run_list(int argc, char **argv)

@@ -19,19 +19,8 @@ struct section {
 
 static void print_section(const struct section *section, const json_t *rows)
 {
-    const json_t *row;
-    struct table t;
-    size_t i;
-
-    table_init(&t, section->head, section->n);
-    json_array_foreach(rows, i, row)
-    {
-        for (size_t k = 0; k < section->n; k++)
-            table_put_json(&t, json_object_get(row, section->members[k]));
-    }
     printf("\n%s\n\n", section->title);
-    table_print(&t);
-    table_deinit(&t);
+    table_print_rows(section->head, section->members, section->n, rows);
 }
 
 #define SECTION(title, heads, members)                                                             \

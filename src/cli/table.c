@@ -100,3 +100,20 @@ void table_print(const struct table *t)
         printf("%.*s%*s%s", STR_ARG(t->cells[i]), fill, "", last ? "\n" : "");
     }
 }
+
+void table_print_rows(const char *const *head, const char *const *members, size_t n_columns,
+                      const json_t *rows)
+{
+    const json_t *row;
+    struct table t;
+    size_t i;
+
+    table_init(&t, head, n_columns);
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t k = 0; k < n_columns; k++)
+            table_put_json(&t, json_object_get(row, members[k]));
+    }
+    table_print(&t);
+    table_deinit(&t);
+}

@@ -25,5 +25,9 @@ void table_put(struct table *t, str text);
 /* A JSON value as a person reads it: "-" for null, a list with commas, an object compactly. */
 void table_put_json(struct table *t, const json_t *value);
 
+/* A row for each object of a JSON array, of the members that are named, under `head`; printed. */
+void table_print_rows(const char *const *head, const char *const *members, size_t n_columns,
+                      const json_t *rows);
+
 /* To standard output; nothing but "none" where there are no rows. */
 void table_print(const struct table *t);

@@ -94,17 +94,6 @@ static bool may_make(struct api_call *call, str rule)
 
 /* --- writing */
 
-static void audit(struct change *c, str action, const struct store_customer *before,
-                  const struct store_customer *after)
-{
-    json_t *old = before ? customer_to_json(before) : NULL;
-    json_t *new = after ? customer_to_json(after) : NULL;
-
-    change_audit(c, action, before ? before->id : after->id, old, new);
-    json_decref(old);
-    json_decref(new);
-}
-
 static void insert(struct change *c, struct store_customer *row, str rule)
 {
     struct siphash_key key = store_customer_key(c->policy->store);
@@ -113,7 +102,7 @@ static void insert(struct change *c, struct store_customer *row, str rule)
     row->rule = change_rule(c, rule);
     row->created_ns = row->updated_ns = c->at_ns;
     change_put_customer(c, CHANGE_INSERT, row);
-    audit(c, STR("customer.new"), NULL, row);
+    customer_audit(c, STR("customer.new"), NULL, row);
 }
 
 static void update(struct change *c, const struct store_customer *before,
@@ -122,7 +111,7 @@ static void update(struct change *c, const struct store_customer *before,
     row->rule = change_rule(c, rule);
     row->updated_ns = c->at_ns;
     change_put_customer(c, CHANGE_UPDATE, row);
-    audit(c, STR("customer.update"), before, row);
+    customer_audit(c, STR("customer.update"), before, row);
 }
 
 /* --- new and update */
@@ -257,7 +246,7 @@ enum api_progress api_customer_delete(struct api_call *call)
     change_begin(&change, call->api->policy, call->request.actor);
     for (size_t i = 0; i < n; i++) {
         change_remove_customer(&change, &rows[i]);
-        audit(&change, STR("customer.delete"), &rows[i], NULL);
+        customer_audit(&change, STR("customer.delete"), &rows[i], NULL);
     }
     if (api_commit(call, &change))
         call->json = json_pack("{s:I, s:o}", "deleted_customers", (json_int_t)n, "message",
@@ -282,7 +271,7 @@ static void set_blocked(struct change *c, const struct store_customer *before, b
     row.updated_ns = c->at_ns;
     if (before->blocked != blocked) {
         change_put_customer(c, CHANGE_UPDATE, &row);
-        audit(c, blocked ? STR("customer.block") : STR("customer.unblock"), before, &row);
+        customer_audit(c, blocked ? STR("customer.block") : STR("customer.unblock"), before, &row);
     }
     json_array_append_new(list, customer_to_json(&row));
 }

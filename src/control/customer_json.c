@@ -13,3 +13,14 @@ json_t *customer_to_json(const struct store_customer *c)
                      c->owner == STORE_OWNER_FILE ? "file" : "api", "created_at",
                      render_time(c->created_ns), "updated_at", render_time(c->updated_ns));
 }
+
+void customer_audit(struct change *c, str action, const struct store_customer *before,
+                    const struct store_customer *after)
+{
+    json_t *old = before ? customer_to_json(before) : NULL;
+    json_t *new = after ? customer_to_json(after) : NULL;
+
+    change_audit(c, action, before ? before->id : after->id, old, new);
+    json_decref(old);
+    json_decref(new);
+}

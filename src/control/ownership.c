@@ -148,24 +148,13 @@ static int on_owned(void *ctx, const struct store_customer *row)
     return 0;
 }
 
-static void audit(struct change *c, str action, const struct store_customer *before,
-                  const struct store_customer *after)
-{
-    json_t *old = before ? customer_to_json(before) : NULL;
-    json_t *new = after ? customer_to_json(after) : NULL;
-
-    change_audit(c, action, before ? before->id : after->id, old, new);
-    json_decref(old);
-    json_decref(new);
-}
-
 static void write_all(struct writing *w, const struct config *config)
 {
     struct change *c = w->change;
 
     for (size_t i = 0; i < w->n_leaving; i++) {
         change_remove_customer(c, &w->leaving[i]);
-        audit(c, STR("customer.delete"), &w->leaving[i], NULL);
+        customer_audit(c, STR("customer.delete"), &w->leaving[i], NULL);
     }
     for (size_t i = 0; i < w->n_changing; i++) {
         struct store_customer row = row_of(c, map_remove(&w->wanted, w->changing[i].id));
@@ -173,7 +162,7 @@ static void write_all(struct writing *w, const struct config *config)
         if (!differs(&w->changing[i], &row))
             continue;
         change_put_customer(c, CHANGE_UPDATE, &row);
-        audit(c, STR("customer.update"), &w->changing[i], &row);
+        customer_audit(c, STR("customer.update"), &w->changing[i], &row);
     }
     for (size_t i = 0; i < config->n_customers; i++) {
         if (!map_get(&w->wanted, config->customers[i].id))
@@ -181,7 +170,7 @@ static void write_all(struct writing *w, const struct config *config)
         struct store_customer row = row_of(c, &config->customers[i]);
 
         change_put_customer(c, CHANGE_INSERT, &row);
-        audit(c, STR("customer.new"), NULL, &row);
+        customer_audit(c, STR("customer.new"), NULL, &row);
     }
 }
 
