@@ -18,12 +18,19 @@ void catalog_settings_defaults(struct catalog_settings *settings)
         .connections = 20000,
         .customer_id_bytes = 256,
         .idle_upstreams = 64,
+        .predict_bytes = 100u << 20,
+        .replay_bytes = 256 * 1024,
+        .message_bytes = 100u << 20,
+        .held_bytes = 64u << 20,
+        .held_requests = 1000,
         .head_ms = 30000,
         .body_idle_ms = 60000,
         .keep_alive_ms = 75000,
         .write_idle_ms = 60000,
         .drain_ms = 3600000,
         .upstream_idle_ms = 55000,
+        .hold_ms = 600000,
+        .socket_idle_ms = 3600000,
         .allowed_fails = 3,
         .cooldown_ms = 5000,
         .health_timeout_ms = 2000,
@@ -49,6 +56,9 @@ struct catalog *catalog_new(void)
     catalog_settings_defaults(&c->settings);
     map_init(&c->group_by_name);
     map_init(&c->key_by_hash);
+    map_init(&c->model_by_host);
+    map_init(&c->environment_by_name);
+    map_init(&c->deployment_by_id);
     return c;
 }
 
@@ -60,6 +70,9 @@ void catalog_free(struct catalog *c)
         OPENSSL_cleanse(c->keys[i].hash, sizeof(c->keys[i].hash));
     map_deinit(&c->group_by_name);
     map_deinit(&c->key_by_hash);
+    map_deinit(&c->model_by_host);
+    map_deinit(&c->environment_by_name);
+    map_deinit(&c->deployment_by_id);
     region_catalogue_unref(c->regions);
     arena_deinit(&c->arena);
     mem_free(c);
@@ -89,17 +102,41 @@ static void index_wildcards(struct catalog *c)
     c->n_wildcards = n;
 }
 
+static str kind_prefix(enum catalog_model_kind kind)
+{
+    return kind == MODEL_KIND_CHAIN ? STR("chain-") : STR("model-");
+}
+
+static void index_hosts(struct catalog *c)
+{
+    for (size_t i = 0; i < c->n_models; i++)
+        map_put(&c->model_by_host,
+                ARENA_JOIN(&c->arena, kind_prefix(c->models[i].kind), c->models[i].id),
+                &c->models[i]);
+    for (size_t i = 0; i < c->n_environments; i++) {
+        const struct catalog_model *m = &c->models[c->environments[i].model];
+
+        map_put(
+            &c->environment_by_name,
+            ARENA_JOIN(&c->arena, kind_prefix(m->kind), m->id, STR("/"), c->environments[i].name),
+            &c->environments[i]);
+    }
+    for (size_t i = 0; i < c->n_deployments; i++)
+        map_put(&c->deployment_by_id, c->deployments[i].id, &c->deployments[i]);
+}
+
 void catalog_index(struct catalog *c)
 {
     for (size_t i = 0; i < c->n_aliases; i++)
         map_put(&c->group_by_name, c->aliases[i].name, &c->groups[c->aliases[i].group]);
     /* After the aliases: a group's own name wins. */
     for (size_t i = 0; i < c->n_groups; i++)
-        if (!c->groups[i].wildcard)
+        if (!c->groups[i].wildcard && !c->groups[i].deployment)
             map_put(&c->group_by_name, c->groups[i].name, &c->groups[i]);
     for (size_t i = 0; i < c->n_keys; i++)
         map_put(&c->key_by_hash, hash_of(&c->keys[i]), &c->keys[i]);
     index_wildcards(c);
+    index_hosts(c);
 }
 
 /* "azure/" and the rest: a pattern has one `*`, which stands for one or more bytes. */
@@ -136,6 +173,49 @@ const struct catalog_key *catalog_find_key(const struct catalog *c,
     /* The map compares hashes of random keys, which tell nothing about a key; the comparison that
      * decides takes constant time. */
     return key && CRYPTO_memcmp(key->hash, hash, CATALOG_KEY_HASH_BYTES) == 0 ? key : NULL;
+}
+
+/* Longer names than any in the tables are none. */
+enum { HOST_NAME_MAX_BYTES = 256 };
+
+static str join_name(char storage[HOST_NAME_MAX_BYTES], str a, str b, str c, str d)
+{
+    const str parts[] = {a, b, c, d};
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (parts[i].n > HOST_NAME_MAX_BYTES - n)
+            return STR("");
+        if (parts[i].n)
+            memcpy(storage + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+    }
+    return str_make(storage, n);
+}
+
+const struct catalog_model *catalog_find_model(const struct catalog *c,
+                                               enum catalog_model_kind kind, str id)
+{
+    char storage[HOST_NAME_MAX_BYTES];
+
+    return map_get(&c->model_by_host, join_name(storage, kind_prefix(kind), id, STR(""), STR("")));
+}
+
+const struct catalog_environment *
+catalog_find_environment(const struct catalog *c, const struct catalog_model *model, str name)
+{
+    char storage[HOST_NAME_MAX_BYTES];
+
+    return map_get(&c->environment_by_name,
+                   join_name(storage, kind_prefix(model->kind), model->id, STR("/"), name));
+}
+
+const struct catalog_deployment *catalog_find_deployment(const struct catalog *c,
+                                                         const struct catalog_model *model, str id)
+{
+    const struct catalog_deployment *d = map_get(&c->deployment_by_id, id);
+
+    return d && &c->models[d->model] == model ? d : NULL;
 }
 
 static const struct {

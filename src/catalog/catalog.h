@@ -30,8 +30,9 @@ enum catalog_provider {
     PROVIDER_OPENAI,     /* api.openai.com */
     PROVIDER_COMPATIBLE, /* any OpenAI-compatible server: {api_base}/chat/completions, hosted_vllm/
                             too */
-    PROVIDER_AZURE, /* {api_base}/openai/deployments/{model}/chat/completions?api-version=, header
-                       api-key */
+    PROVIDER_AZURE,   /* {api_base}/openai/deployments/{model}/chat/completions?api-version=, header
+                         api-key */
+    PROVIDER_REPLICA, /* serves a deployment: paths are the deployment's, nothing is rewritten */
 };
 
 enum catalog_endpoint_state {
@@ -82,6 +83,8 @@ struct catalog_endpoint {
     bool wildcard;
     str api_version;
     str credential; /* secret, "" if none: sent as "Authorization: Bearer" or "api-key" */
+    str identity; /* secret, "" if none: what a replica proves on each new connection, before it is
+                     sent anything else (http/identity.h) */
     const struct catalog_header *extra_headers;
     size_t n_extra_headers;
 
@@ -115,7 +118,45 @@ struct catalog_group {
     struct catalog_timers timers;
     uint32_t max_retries; /* attempts beyond the first */
     bool wildcard;
+    bool deployment;   /* the endpoints of a deployment: no model name leads here, hosts do */
     int64_t created_s; /* for /v1/models */
+};
+
+/* --- what is behind model and chain hosts */
+
+enum catalog_deployment_state {
+    DEPLOYMENT_SERVING, /* its group's endpoints take requests */
+    DEPLOYMENT_ASLEEP,  /* scaled to zero, or not ready yet: a request is held, and wakes it */
+    DEPLOYMENT_INACTIVE /* deactivated or failed: 404 */
+};
+
+struct catalog_deployment {
+    str id;
+    uint32_t model; /* index into catalog.models */
+    uint32_t group; /* index into catalog.groups: its replicas */
+    enum catalog_deployment_state state;
+    uint32_t environment; /* index into catalog.environments, whose rule binds it; CATALOG_NONE */
+    str predict_path;     /* what predict and run_remote are called at a replica:
+                             "/v1/models/model:predict" */
+    str websocket_path;   /* "/v1/websocket" */
+};
+
+struct catalog_environment {
+    str name;
+    uint32_t model;        /* index into catalog.models */
+    uint32_t deployment;   /* index into catalog.deployments; CATALOG_NONE: nothing is there yet */
+    uint32_t rule;         /* of its environment group; CATALOG_NONE: none, so no regional host */
+    bool standard_refused; /* its group says standard_endpoint: refuse */
+};
+
+enum catalog_model_kind { MODEL_KIND_MODEL, MODEL_KIND_CHAIN };
+
+struct catalog_model {
+    enum catalog_model_kind kind;
+    str id; /* of the host name: lower case letters and digits */
+    str name;
+    str team;             /* id */
+    uint32_t development; /* index into catalog.deployments; CATALOG_NONE: there is none */
 };
 
 enum catalog_scope {
@@ -141,6 +182,14 @@ struct catalog_key {
     str customer_id;
     struct digest128 customer;
     int64_t expires_wall_ns; /* 0: never */
+
+    /* What it may call, where it is limited: a key with models or environments calls nothing but
+     * model hosts. */
+    str team;          /* id; "" : every team's models */
+    const str *models; /* ids; none: every model */
+    size_t n_models;
+    const str *environments; /* names; none: every environment, and deployments by their id */
+    size_t n_environments;
 };
 
 /* A certificate that the gateway presents; which names it is for is read from the certificate. */
@@ -164,6 +213,14 @@ struct catalog_settings {
     uint32_t customer_id_bytes;  /* limits.customer_id_bytes, 256 */
     uint32_t idle_upstreams;     /* limits.idle_upstreams, per endpoint and worker, 64 */
 
+    /* limits of model hosts */
+    uint64_t predict_bytes; /* limits.predict_bytes, 100 MiB: bodies that pass unread */
+    uint64_t replay_bytes;  /* limits.replay_bytes, 256 KiB: of such a body, kept for a second
+                               attempt */
+    uint64_t message_bytes; /* limits.websocket_message_bytes, 100 MiB */
+    uint64_t held_bytes;    /* limits.held_bytes, 64 MiB: of all held requests of an edge */
+    uint32_t held_requests; /* limits.held_requests, 1,000 per edge: they wait for a replica */
+
     /* client side timers */
     int64_t head_ms;          /* timers.head, 30 s */
     int64_t body_idle_ms;     /* timers.body_idle, 60 s */
@@ -171,6 +228,8 @@ struct catalog_settings {
     int64_t write_idle_ms;    /* timers.write_idle, 60 s */
     int64_t drain_ms;         /* timers.drain, 1 h: the longest a draining edge waits */
     int64_t upstream_idle_ms; /* timers.upstream_idle, 55 s */
+    int64_t hold_ms;          /* timers.hold, 10 min: how long a request waits for a replica */
+    int64_t socket_idle_ms; /* timers.websocket_idle, 1 h: a silent WebSocket is closed after it */
 
     /* routing */
     uint32_t
@@ -205,11 +264,18 @@ struct catalog {
     uint32_t default_customer_rule;
 
     uint16_t gateway_region; /* region index, REGION_NONE where not configured */
+    str domain;              /* gateway.domain: model hosts lie below it; "" : there are none */
 
     struct catalog_endpoint *endpoints;
     size_t n_endpoints;
     struct catalog_group *groups;
     size_t n_groups;
+    struct catalog_model *models;
+    size_t n_models;
+    struct catalog_environment *environments;
+    size_t n_environments;
+    struct catalog_deployment *deployments;
+    size_t n_deployments;
     struct catalog_key *keys;
     size_t n_keys;
     struct catalog_settings settings;
@@ -222,7 +288,10 @@ struct catalog {
     struct arena arena;
     struct map group_by_name; /* names and aliases → struct catalog_group */
     struct map key_by_hash;
-    const uint32_t *wildcards; /* group indexes, longest pattern first */
+    struct map model_by_host;       /* "model-abc123" → struct catalog_model */
+    struct map environment_by_name; /* "model-abc123/production" → struct catalog_environment */
+    struct map deployment_by_id;    /* → struct catalog_deployment */
+    const uint32_t *wildcards;      /* group indexes, longest pattern first */
     size_t n_wildcards;
     const struct catalog_alias *aliases;
     size_t n_aliases;
@@ -261,6 +330,15 @@ const struct catalog_group *catalog_find_group(const struct catalog *c, str mode
  * none. */
 const struct catalog_key *catalog_find_key(const struct catalog *c,
                                            const uint8_t hash[CATALOG_KEY_HASH_BYTES]);
+
+/* The model or chain that a host's first label starts with ("model-abc123"); NULL: none. Its
+ * environment of that name; its deployment of that id. */
+const struct catalog_model *catalog_find_model(const struct catalog *c,
+                                               enum catalog_model_kind kind, str id);
+const struct catalog_environment *
+catalog_find_environment(const struct catalog *c, const struct catalog_model *model, str name);
+const struct catalog_deployment *catalog_find_deployment(const struct catalog *c,
+                                                         const struct catalog_model *model, str id);
 
 /* "inference" → SCOPE_INFERENCE and so on; 0 for unknown names. catalog_scope_name is its inverse
  * for one bit. */

@@ -74,6 +74,27 @@ static int64_t take_duration(struct decoder *d)
     return value;
 }
 
+/* An index, or none. */
+static uint32_t take_reference(struct decoder *d, size_t n)
+{
+    uint32_t index = wire_take_u32(&d->r);
+
+    if (index != CATALOG_NONE && index >= n)
+        fail(d);
+    return d->r.failed ? CATALOG_NONE : index;
+}
+
+static const str *take_names(struct decoder *d, size_t *ret_n)
+{
+    uint32_t n = wire_take_count(&d->r, 4);
+    str *names = arena_alloc(&d->c->arena, (n + 1) * sizeof(*names));
+
+    for (uint32_t i = 0; i < n; i++)
+        names[i] = take_str(d);
+    *ret_n = n;
+    return names;
+}
+
 static const uint32_t *take_indexes(struct decoder *d, size_t bound, size_t *ret_n)
 {
     uint32_t n = wire_take_count(&d->r, 4);
@@ -124,6 +145,7 @@ static void take_group(struct decoder *d, struct catalog_group *g)
     g->timers.total_ms = take_duration(d);
     g->max_retries = wire_take_u32(&d->r);
     g->wildcard = take_bool(d);
+    g->deployment = take_bool(d);
     g->created_s = wire_take_i64(&d->r);
 }
 
@@ -162,7 +184,7 @@ static void take_endpoint(struct decoder *d, struct catalog_endpoint *e)
     ENDPOINT_STRINGS(X)
 #undef X
     e->group = take_index(d, d->c->n_groups);
-    e->provider = take_enum(d, PROVIDER_AZURE);
+    e->provider = take_enum(d, PROVIDER_REPLICA);
     e->state = take_enum(d, ENDPOINT_OUT_OF_SERVICE);
     e->evidence = take_enum(d, EVIDENCE_PROVIDER);
     e->origin_revision = wire_take_u64(&d->r);
@@ -195,6 +217,80 @@ static void take_key(struct decoder *d, struct catalog_key *k)
     k->customer.lo = wire_take_u64(&d->r);
     k->customer.hi = wire_take_u64(&d->r);
     k->expires_wall_ns = wire_take_i64(&d->r);
+    k->team = take_str(d);
+    k->models = take_names(d, &k->n_models);
+    k->environments = take_names(d, &k->n_environments);
+}
+
+static void take_model(struct decoder *d, struct catalog_model *m)
+{
+    m->kind = take_enum(d, MODEL_KIND_CHAIN);
+    m->id = take_str(d);
+    m->name = take_str(d);
+    m->team = take_str(d);
+    m->development = take_reference(d, d->c->n_deployments);
+}
+
+static void take_environment(struct decoder *d, struct catalog_environment *e)
+{
+    e->name = take_str(d);
+    e->model = take_index(d, d->c->n_models);
+    e->deployment = take_reference(d, d->c->n_deployments);
+    e->rule = take_rule(d);
+    e->standard_refused = take_bool(d);
+}
+
+/* Its group is one of a deployment's: an operator's group is reached by model name only. */
+static void take_deployment(struct decoder *d, struct catalog_deployment *to)
+{
+    to->id = take_str(d);
+    to->model = take_index(d, d->c->n_models);
+    to->group = take_index(d, d->c->n_groups);
+    to->state = take_enum(d, DEPLOYMENT_INACTIVE);
+    to->environment = take_reference(d, d->c->n_environments);
+    to->predict_path = take_str(d);
+    to->websocket_path = take_str(d);
+    if (!d->r.failed && !d->c->groups[to->group].deployment)
+        fail(d);
+}
+
+/* Nothing leads from one model to another's deployment. */
+static void check_hosts(struct decoder *d)
+{
+    const struct catalog *c = d->c;
+
+    for (size_t i = 0; i < c->n_models && !d->r.failed; i++)
+        if (c->models[i].development != CATALOG_NONE &&
+            c->deployments[c->models[i].development].model != i)
+            fail(d);
+    for (size_t i = 0; i < c->n_environments && !d->r.failed; i++)
+        if (c->environments[i].deployment != CATALOG_NONE &&
+            c->deployments[c->environments[i].deployment].model != c->environments[i].model)
+            fail(d);
+    for (size_t i = 0; i < c->n_deployments && !d->r.failed; i++)
+        if (c->deployments[i].environment != CATALOG_NONE &&
+            c->environments[c->deployments[i].environment].model != c->deployments[i].model)
+            fail(d);
+}
+
+static void take_hosts(struct decoder *d)
+{
+    struct catalog *c = d->c;
+
+    c->domain = take_str(d);
+    c->n_models = wire_take_count(&d->r, MIN_MODEL_BYTES);
+    c->n_environments = wire_take_count(&d->r, MIN_ENVIRONMENT_BYTES);
+    c->n_deployments = wire_take_count(&d->r, MIN_DEPLOYMENT_BYTES);
+    c->models = arena_zalloc(&c->arena, (c->n_models + 1) * sizeof(*c->models));
+    c->environments = arena_zalloc(&c->arena, (c->n_environments + 1) * sizeof(*c->environments));
+    c->deployments = arena_zalloc(&c->arena, (c->n_deployments + 1) * sizeof(*c->deployments));
+    for (size_t i = 0; i < c->n_models && !d->r.failed; i++)
+        take_model(d, &c->models[i]);
+    for (size_t i = 0; i < c->n_environments && !d->r.failed; i++)
+        take_environment(d, &c->environments[i]);
+    for (size_t i = 0; i < c->n_deployments && !d->r.failed; i++)
+        take_deployment(d, &c->deployments[i]);
+    check_hosts(d);
 }
 
 static void take_rules(struct decoder *d)
@@ -228,6 +324,7 @@ static void take_tables(struct decoder *d)
         take_group(d, &c->groups[i]);
     for (size_t i = 0; i < c->n_endpoints && !d->r.failed; i++)
         take_endpoint(d, &c->endpoints[i]);
+    take_hosts(d);
     c->n_keys = wire_take_count(&d->r, MIN_KEY_BYTES);
     c->keys = arena_zalloc(&c->arena, (c->n_keys + 1) * sizeof(*c->keys));
     for (size_t i = 0; i < c->n_keys && !d->r.failed; i++)

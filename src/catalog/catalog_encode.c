@@ -54,6 +54,7 @@ static void put_group(struct buf *to, const struct catalog_group *g)
     put_timers(to, &g->timers);
     wire_put_u32(to, g->max_retries);
     wire_put_u8(to, g->wildcard);
+    wire_put_u8(to, g->deployment);
     wire_put_i64(to, g->created_s);
 }
 
@@ -87,6 +88,13 @@ static void put_endpoint(struct buf *to, const struct catalog_endpoint *e)
     }
 }
 
+static void put_names(struct buf *to, const str *names, size_t n)
+{
+    wire_put_u32(to, (uint32_t)n);
+    for (size_t i = 0; i < n; i++)
+        wire_put_str(to, names[i]);
+}
+
 static void put_key(struct buf *to, const struct catalog_key *k)
 {
     buf_put(to, k->hash, sizeof(k->hash));
@@ -99,6 +107,53 @@ static void put_key(struct buf *to, const struct catalog_key *k)
     wire_put_u64(to, k->customer.lo);
     wire_put_u64(to, k->customer.hi);
     wire_put_i64(to, k->expires_wall_ns);
+    wire_put_str(to, k->team);
+    put_names(to, k->models, k->n_models);
+    put_names(to, k->environments, k->n_environments);
+}
+
+static void put_model(struct buf *to, const struct catalog_model *m)
+{
+    wire_put_u8(to, (uint8_t)m->kind);
+    wire_put_str(to, m->id);
+    wire_put_str(to, m->name);
+    wire_put_str(to, m->team);
+    wire_put_u32(to, m->development);
+}
+
+static void put_environment(struct buf *to, const struct catalog_environment *e)
+{
+    wire_put_str(to, e->name);
+    wire_put_u32(to, e->model);
+    wire_put_u32(to, e->deployment);
+    wire_put_u32(to, e->rule);
+    wire_put_u8(to, e->standard_refused);
+}
+
+static void put_deployment(struct buf *to, const struct catalog_deployment *d)
+{
+    wire_put_str(to, d->id);
+    wire_put_u32(to, d->model);
+    wire_put_u32(to, d->group);
+    wire_put_u8(to, (uint8_t)d->state);
+    wire_put_u32(to, d->environment);
+    wire_put_str(to, d->predict_path);
+    wire_put_str(to, d->websocket_path);
+}
+
+/* The counts first: the three tables point into each other. */
+static void put_hosts(struct buf *to, const struct catalog *c)
+{
+    wire_put_str(to, c->domain);
+    wire_put_u32(to, (uint32_t)c->n_models);
+    wire_put_u32(to, (uint32_t)c->n_environments);
+    wire_put_u32(to, (uint32_t)c->n_deployments);
+    for (size_t i = 0; i < c->n_models; i++)
+        put_model(to, &c->models[i]);
+    for (size_t i = 0; i < c->n_environments; i++)
+        put_environment(to, &c->environments[i]);
+    for (size_t i = 0; i < c->n_deployments; i++)
+        put_deployment(to, &c->deployments[i]);
 }
 
 static void put_content(const struct catalog *c, struct buf *to)
@@ -118,6 +173,7 @@ static void put_content(const struct catalog *c, struct buf *to)
         put_group(to, &c->groups[i]);
     for (size_t i = 0; i < c->n_endpoints; i++)
         put_endpoint(to, &c->endpoints[i]);
+    put_hosts(to, c);
     wire_put_u32(to, (uint32_t)c->n_keys);
     for (size_t i = 0; i < c->n_keys; i++)
         put_key(to, &c->keys[i]);

@@ -2,9 +2,10 @@
 
 /*
  * The catalog on the wire and on disk. Layout, in order: magic, version, header, regions, rules,
- * groups, endpoints, keys, settings, certificates, aliases. Rules travel as text and are compiled
- * by whoever decodes. Decoding trusts nothing: every index is checked against the count it points
- * into, every enum against its last value, and all strings are copied.
+ * groups, endpoints, models, environments, deployments, keys, settings, certificates, aliases.
+ * Rules travel as text and are compiled by whoever decodes. Decoding trusts nothing: every index is
+ * checked against the count it points into, every enum against its last value, and all strings are
+ * copied.
  */
 
 #include "catalog/catalog.h"
@@ -12,18 +13,25 @@
 #define CATALOG_MAGIC STR("AMBITCAT")
 
 enum {
-    CATALOG_VERSION = 1,
+    CATALOG_VERSION = 2,
     MIN_RULE_BYTES = 4,
-    MIN_GROUP_BYTES = 57,
-    MIN_ENDPOINT_BYTES = 120,
-    MIN_KEY_BYTES = 77
+    MIN_GROUP_BYTES = 58,
+    MIN_ENDPOINT_BYTES = 124,
+    MIN_KEY_BYTES = 89,
+    MIN_MODEL_BYTES = 17,
+    MIN_ENVIRONMENT_BYTES = 17,
+    MIN_DEPLOYMENT_BYTES = 25
 };
 
 /* One list for both directions. */
 
 #define SETTINGS_U64(X)                                                                            \
     X(body_bytes)                                                                                  \
-    X(buffered_bytes)
+    X(buffered_bytes)                                                                              \
+    X(predict_bytes)                                                                               \
+    X(replay_bytes)                                                                                \
+    X(message_bytes)                                                                               \
+    X(held_bytes)
 
 #define SETTINGS_U32(X)                                                                            \
     X(head_bytes)                                                                                  \
@@ -35,6 +43,7 @@ enum {
     X(connections)                                                                                 \
     X(customer_id_bytes)                                                                           \
     X(idle_upstreams)                                                                              \
+    X(held_requests)                                                                               \
     X(allowed_fails)
 
 #define SETTINGS_I64(X)                                                                            \
@@ -44,6 +53,8 @@ enum {
     X(write_idle_ms)                                                                               \
     X(drain_ms)                                                                                    \
     X(upstream_idle_ms)                                                                            \
+    X(hold_ms)                                                                                     \
+    X(socket_idle_ms)                                                                              \
     X(cooldown_ms)                                                                                 \
     X(health_interval_ms)                                                                          \
     X(health_timeout_ms)                                                                           \
@@ -63,4 +74,5 @@ enum {
     X(upstream_model)                                                                              \
     X(api_version)                                                                                 \
     X(credential)                                                                                  \
+    X(identity)                                                                                    \
     X(region_name)

@@ -1,8 +1,9 @@
 #include "catalog/policy.h"
 
 /*
- * Narrowing in order: organisation, customers, key, request. Whatever can't be resolved narrows to
- * nothing: a rule index that points nowhere is an empty set, not a missing rule.
+ * Narrowing in order: organisation, environment group, customers, key, request. Whatever can't be
+ * resolved narrows to nothing: a rule index that points nowhere is an empty set, not a missing
+ * rule.
  */
 
 bool policy_add_customer(struct policy_request *r, const struct catalog *c, str id)
@@ -98,6 +99,9 @@ enum policy_outcome policy_permit(const struct catalog *c, const struct customer
     permit_init(ret_permit, c->regions, c->revision);
     if (c->organization_rule != CATALOG_NONE)
         narrow(c, ret_permit, PERMIT_ORGANIZATION, STR("organization"), c->organization_rule);
+    if (request->environment && request->environment->rule != CATALOG_NONE)
+        narrow(c, ret_permit, PERMIT_ENVIRONMENT_GROUP, request->environment->name,
+               request->environment->rule);
     enum policy_outcome outcome = apply_customers(c, customers, request, ret_permit, ret_subject);
     if (outcome != POLICY_PERMITTED)
         return outcome;

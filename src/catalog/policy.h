@@ -17,6 +17,7 @@ struct policy_request {
     struct digest128
         customers[POLICY_MAX_CUSTOMER_IDS]; /* their digests, filled by policy_add_customer */
     size_t n_customer_ids;
+    const struct catalog_environment *environment; /* whose group's rule holds; NULL: none */
     str region; /* `vetted.region` or x-ambit-region, "" for none: a code pins, a zone or country
                    narrows */
 };

@@ -272,6 +272,25 @@ static void add_endpoints(struct builder *b)
     b->catalog->n_endpoints = c->n_endpoints;
 }
 
+/* --- model hosts */
+
+static uint32_t rule_of_host(void *ctx, str canonical)
+{
+    struct builder *b = ctx;
+    uint32_t index = intern(b, canonical);
+
+    if (index != CATALOG_NONE)
+        compile_rule(b, &b->catalog->rules[index], STR("an environment group"));
+    return index;
+}
+
+static void add_hosts(struct builder *b)
+{
+    b->catalog->domain = b->config->domain;
+    if (b->with->hosts.add)
+        b->with->hosts.add(b->with->hosts.ctx, b->catalog, rule_of_host, b);
+}
+
 /* --- settings */
 
 /* Gateway hosting regions that may serve inference after all, since the operator names them. */
@@ -350,6 +369,7 @@ struct catalog *config_build_catalog(const struct config *c, const struct config
     add_keys(&b);
     add_endpoints(&b);
     add_rest(&b);
+    add_hosts(&b);
     add_named_regions(&b);
     map_deinit(&b.indexes);
     if (diagnostics->n_errors > errors)

@@ -82,7 +82,7 @@ struct config {
 
     /* gateway */
     uint16_t gateway_region; /* index in `regions`, REGION_NONE */
-    str domain;              /* "" if none */
+    str domain;              /* below which model hosts are named */
     const struct config_listen *listen;
     size_t n_listen;
     struct config_listen control_listen;
@@ -147,6 +147,15 @@ struct config_withdrawn {
     str reason;
 };
 
+/* What the registry of deployments adds to a catalog that is being put together: models, their
+ * environments and deployments, and the groups and endpoints of these behind the file's own. All it
+ * allocates comes from the catalog's arena. `rule` gives the index of a canonical rule. */
+struct config_hosts {
+    void (*add)(void *ctx, struct catalog *c, uint32_t (*rule)(void *rules, str canonical),
+                void *rules);
+    void *ctx;
+};
+
 struct config_build {
     uint64_t revision;
     int64_t issued_wall_ns;
@@ -163,6 +172,7 @@ struct config_build {
     size_t n_observed;
     const struct config_withdrawn *withdrawn;
     size_t n_withdrawn;
+    struct config_hosts hosts; /* add == NULL: there are none */
 };
 
 /* An indexed catalog that owns copies of all it needs, with its config_hash (which does not depend

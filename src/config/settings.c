@@ -53,7 +53,7 @@ const struct setting settings_table[] = {
         "gateway.region", PLACE, IN(config_gateway_section, region), "",
         "The region code of this gateway: what traces name, and what the organisation's rule must "
         "allow for the gateway to answer."),
-    VALUE("gateway.domain", TEXT, IN(config_gateway_section, domain), "",
+    VALUE("gateway.domain", TEXT, IN(config_gateway_section, domain), "localhost",
           "The domain below which model hosts are named."),
     VALUE("gateway.listen", TEXTS, IN(config_gateway_section, listen), "0.0.0.0:4000",
           "Addresses and ports of the gateway: a text or a list."),
@@ -191,6 +191,17 @@ const struct setting settings_table[] = {
           "Longest customer id in a request."),
     LIMIT("idle_upstreams", COUNT, idle_upstreams, 0, 65536, "64",
           "Idle connections kept to one endpoint by one worker."),
+    LIMIT("predict_bytes", BYTES, predict_bytes, 1024, 16 * GIB, "100MiB",
+          "Largest request body of a model host; beyond it 413."),
+    LIMIT(
+        "replay_bytes", BYTES, replay_bytes, 0, GIB, "256KiB",
+        "How much of a model host's request body is kept, so that a second replica can be tried."),
+    LIMIT("websocket_message_bytes", BYTES, message_bytes, 1024, 16 * GIB, "100MiB",
+          "Largest message of a WebSocket, either way; beyond it the socket closes with 1009."),
+    LIMIT("held_requests", COUNT, held_requests, 0, 1000000, "1000",
+          "Requests of one edge that wait for a replica; beyond them 503."),
+    LIMIT("held_bytes", BYTES, held_bytes, 0, 64 * GIB, "64MiB",
+          "Memory that the bodies of waiting requests take in one edge; beyond it 503."),
     GROUP("timers", OBJECT, "Timers of the client's side and of idle connections."),
     TIMER("head", head_ms, "30s", "For a request's head to arrive."),
     TIMER("body_idle", body_idle_ms, "60s", "Between two reads of a request's body."),
@@ -199,6 +210,9 @@ const struct setting settings_table[] = {
     TIMER("drain", drain_ms, "1h", "The longest that a draining edge waits for its requests."),
     TIMER("upstream_idle", upstream_idle_ms, "55s",
           "An idle upstream connection is closed after it."),
+    TIMER("hold", hold_ms, "10m", "The longest that a request waits for a replica; then 503."),
+    TIMER("websocket_idle", socket_idle_ms, "1h",
+          "A WebSocket without traffic is closed after it."),
 
     /* --- models */
     GROUP(

@@ -32,7 +32,8 @@ static inline void fill_groups(struct catalog *c)
 {
     static const uint32_t first[] = {0, 1}, second[] = {2}, fallbacks[] = {1};
     static const struct catalog_alias aliases[] = {{STR_INIT("gpt-latest"), 0}};
-    struct catalog_group *groups = arena_zalloc(&c->arena, 2 * sizeof(*groups));
+    static const uint32_t replicas[] = {3};
+    struct catalog_group *groups = arena_zalloc(&c->arena, 3 * sizeof(*groups));
 
     groups[0] = (struct catalog_group){.name = STR("gpt"),
                                        .endpoints = first,
@@ -47,8 +48,14 @@ static inline void fill_groups(struct catalog *c)
                                        .n_endpoints = 1,
                                        .timers = {201, 202, 203, 204},
                                        .wildcard = true};
+    groups[2] = (struct catalog_group){.name = STR("dep0001"),
+                                       .endpoints = replicas,
+                                       .n_endpoints = 1,
+                                       .timers = {301, 302, 303, 304},
+                                       .max_retries = 2,
+                                       .deployment = true};
     c->groups = groups;
-    c->n_groups = 2;
+    c->n_groups = 3;
     c->aliases = aliases;
     c->n_aliases = COUNT_OF(aliases);
 }
@@ -67,13 +74,14 @@ static inline void fill_texts(struct catalog_endpoint *e)
     e->upstream_model = STR("gpt-x");
     e->api_version = STR("2026-01-01");
     e->credential = STR("sk-secret");
+    e->identity = STR("proof");
 }
 
 static inline void fill_endpoints(struct catalog *c)
 {
     static const struct catalog_header headers[] = {{STR_INIT("x-team"), STR_INIT("a")},
                                                     {STR_INIT("x-none"), STR_INIT("")}};
-    struct catalog_endpoint *e = arena_zalloc(&c->arena, 3 * sizeof(*e));
+    struct catalog_endpoint *e = arena_zalloc(&c->arena, 4 * sizeof(*e));
 
     e[0] = endpoint_in(c, "cellar-1");
     e[1] = endpoint_in(c, "near");
@@ -97,12 +105,42 @@ static inline void fill_endpoints(struct catalog *c)
     e[2].group = 1;
     e[2].state = ENDPOINT_REGION_PENDING;
     e[2].wildcard = true;
+    e[3] = endpoint_in(c, "cellar-1");
+    e[3].group = 2;
+    e[3].provider = PROVIDER_REPLICA;
     c->endpoints = e;
-    c->n_endpoints = 3;
+    c->n_endpoints = 4;
+}
+
+static inline void fill_hosts(struct catalog *c)
+{
+    struct catalog_model *models = arena_zalloc(&c->arena, 2 * sizeof(*models));
+    struct catalog_environment *environments = arena_zalloc(&c->arena, 2 * sizeof(*environments));
+    struct catalog_deployment *deployments = arena_zalloc(&c->arena, 2 * sizeof(*deployments));
+
+    models[0] =
+        (struct catalog_model){MODEL_KIND_MODEL, STR("abc123"), STR("writer"), STR("team1"), 1};
+    models[1] = (struct catalog_model){MODEL_KIND_CHAIN, STR("abc123"), STR("chained"),
+                                       STR("team2"), CATALOG_NONE};
+    environments[0] = (struct catalog_environment){STR("prod-eu"), 0, 0, 1, true};
+    environments[1] =
+        (struct catalog_environment){STR("production"), 1, CATALOG_NONE, CATALOG_NONE, false};
+    deployments[0] = (struct catalog_deployment){
+        STR("dep0001"),      0, 2, DEPLOYMENT_ASLEEP, 0, STR("/v1/models/model:predict"),
+        STR("/v1/websocket")};
+    deployments[1] = (struct catalog_deployment){
+        STR("dep0002"), 0, 2, DEPLOYMENT_INACTIVE, CATALOG_NONE, STR("/run"), STR("/ws")};
+    c->domain = STR("inference.example");
+    c->models = models;
+    c->environments = environments;
+    c->deployments = deployments;
+    c->n_models = c->n_environments = c->n_deployments = 2;
 }
 
 static inline void fill_keys(struct catalog *c)
 {
+    static const str models[] = {STR_INIT("abc123"), STR_INIT("xyz789")};
+    static const str environments[] = {STR_INIT("prod-eu")};
     struct catalog_key *key = add_key(c, "key_1", 2);
 
     key->name = STR("the shop");
@@ -111,6 +149,11 @@ static inline void fill_keys(struct catalog *c)
     key->customer_id = STR("shop");
     key->customer = (struct digest128){0x0123456789abcdef, 0x1122334455667788};
     key->expires_wall_ns = 1900000000000000000;
+    key->team = STR("team1");
+    key->models = models;
+    key->n_models = COUNT_OF(models);
+    key->environments = environments;
+    key->n_environments = COUNT_OF(environments);
     add_key(c, "key_2", CATALOG_NONE);
 }
 
@@ -151,6 +194,13 @@ static inline void fill_settings(struct catalog *c)
         .default_carbon_aware = true,
         .latency_window_ms = 22,
         .policy_lease_ms = 23,
+        .predict_bytes = 24,
+        .replay_bytes = 25,
+        .message_bytes = 26,
+        .held_bytes = 27,
+        .held_requests = 28,
+        .hold_ms = 29,
+        .socket_idle_ms = 30,
     };
 }
 
@@ -170,6 +220,7 @@ static inline struct catalog *full_catalog(void)
     c->gateway_region = region_named(c, "ovh-gra-1");
     fill_groups(c);
     fill_endpoints(c);
+    fill_hosts(c);
     fill_keys(c);
     fill_settings(c);
     c->certificates = certificates;

@@ -47,11 +47,12 @@ static void same_number(uint64_t a, uint64_t b, const char *what)
 static void same_endpoint(const struct catalog_endpoint *a, const struct catalog_endpoint *b)
 {
     /* A new field has to be encoded, and to be compared here. */
-    _Static_assert(sizeof(*a) == 456, "a field of an endpoint that this test does not know");
+    _Static_assert(sizeof(*a) == 472, "a field of an endpoint that this test does not know");
 
     SAME_STR(id), SAME_STR(state_reason), SAME_STR(host), SAME_STR(unix_path), SAME_STR(ca_pem);
     SAME_STR(client_cert_pem), SAME_STR(client_key_pem), SAME_STR(api_base), SAME_STR(base_path);
     SAME_STR(upstream_model), SAME_STR(api_version), SAME_STR(credential), SAME_STR(region_name);
+    SAME_STR(identity);
     SAME(group), SAME(provider), SAME(state), SAME(origin_revision), SAME(tls), SAME(port);
     SAME(wildcard), SAME(region), SAME(evidence), SAME(weight), SAME(order), SAME(rpm), SAME(tpm);
     SAME(max_parallel), SAME(timeout_ms), SAME(stream_timeout_ms), SAME(n_extra_headers);
@@ -68,7 +69,7 @@ static void same_group(const struct catalog_group *a, const struct catalog_group
 
     SAME_STR(name), SAME(n_endpoints), SAME(n_fallbacks), SAME(timers.connect_ms);
     SAME(timers.first_byte_ms), SAME(timers.idle_ms), SAME(timers.total_ms), SAME(max_retries);
-    SAME(wildcard), SAME(created_s);
+    SAME(wildcard), SAME(deployment), SAME(created_s);
     for (size_t i = 0; i < a->n_endpoints; i++)
         SAME(endpoints[i]);
     for (size_t i = 0; i < a->n_fallbacks; i++)
@@ -77,16 +78,21 @@ static void same_group(const struct catalog_group *a, const struct catalog_group
 
 static void same_key(const struct catalog_key *a, const struct catalog_key *b)
 {
-    _Static_assert(sizeof(*a) == 120, "a field of a key that this test does not know");
+    _Static_assert(sizeof(*a) == 168, "a field of a key that this test does not know");
 
     CHECK(memcmp(a->hash, b->hash, sizeof(a->hash)) == 0);
     SAME_STR(id), SAME_STR(name), SAME(scopes), SAME(rule), SAME(bound), SAME_STR(customer_id);
-    SAME(customer.lo), SAME(customer.hi), SAME(expires_wall_ns);
+    SAME(customer.lo), SAME(customer.hi), SAME(expires_wall_ns), SAME_STR(team);
+    SAME(n_models), SAME(n_environments);
+    for (size_t i = 0; i < a->n_models; i++)
+        SAME_STR(models[i]);
+    for (size_t i = 0; i < a->n_environments; i++)
+        SAME_STR(environments[i]);
 }
 
 static void same_settings(const struct catalog_settings *a, const struct catalog_settings *b)
 {
-    _Static_assert(sizeof(*a) == 208, "a setting that this test does not know");
+    _Static_assert(sizeof(*a) == 264, "a setting that this test does not know");
 
     SAME(body_bytes), SAME(buffered_bytes), SAME(head_bytes), SAME(headers), SAME(json_members);
     SAME(json_depth), SAME(splice_bytes), SAME(trace_header_bytes), SAME(connections);
@@ -94,7 +100,8 @@ static void same_settings(const struct catalog_settings *a, const struct catalog
     SAME(keep_alive_ms), SAME(write_idle_ms), SAME(drain_ms), SAME(upstream_idle_ms);
     SAME(allowed_fails), SAME(cooldown_ms), SAME(health_interval_ms), SAME(health_timeout_ms);
     SAME_STR(health_path), SAME(n_preferred), SAME(n_named), SAME(default_carbon_aware);
-    SAME(latency_window_ms), SAME(policy_lease_ms);
+    SAME(latency_window_ms), SAME(policy_lease_ms), SAME(predict_bytes), SAME(replay_bytes);
+    SAME(message_bytes), SAME(held_bytes), SAME(held_requests), SAME(hold_ms), SAME(socket_idle_ms);
     for (size_t i = 0; i < a->n_preferred; i++)
         SAME(preferred[i]);
     for (size_t i = 0; i < a->n_named; i++)
@@ -113,6 +120,40 @@ static void same_rules(const struct catalog *a, const struct catalog *b)
         SAME(rules[i].compiled.primary);
         SAME(rules[i].compiled.secondary);
     }
+}
+
+static void same_model(const struct catalog_model *a, const struct catalog_model *b)
+{
+    _Static_assert(sizeof(*a) == 64, "a field of a model that this test does not know");
+
+    SAME(kind), SAME_STR(id), SAME_STR(name), SAME_STR(team), SAME(development);
+}
+
+static void same_environment(const struct catalog_environment *a,
+                             const struct catalog_environment *b)
+{
+    _Static_assert(sizeof(*a) == 32, "a field of an environment that this test does not know");
+
+    SAME_STR(name), SAME(model), SAME(deployment), SAME(rule), SAME(standard_refused);
+}
+
+static void same_deployment(const struct catalog_deployment *a, const struct catalog_deployment *b)
+{
+    _Static_assert(sizeof(*a) == 64, "a field of a deployment that this test does not know");
+
+    SAME_STR(id), SAME(model), SAME(group), SAME(state), SAME(environment), SAME_STR(predict_path);
+    SAME_STR(websocket_path);
+}
+
+static void same_hosts(const struct catalog *a, const struct catalog *b)
+{
+    SAME_STR(domain), SAME(n_models), SAME(n_environments), SAME(n_deployments);
+    for (size_t i = 0; i < a->n_models; i++)
+        same_model(&a->models[i], &b->models[i]);
+    for (size_t i = 0; i < a->n_environments; i++)
+        same_environment(&a->environments[i], &b->environments[i]);
+    for (size_t i = 0; i < a->n_deployments; i++)
+        same_deployment(&a->deployments[i], &b->deployments[i]);
 }
 
 static void same_tables(const struct catalog *a, const struct catalog *b)
@@ -147,9 +188,11 @@ static void what_was_encoded_decodes_to_the_same(void)
     CHECK_INT(region_find(b->regions, STR("cellar-1")), region_find(a->regions, STR("cellar-1")));
     same_rules(a, b);
     same_tables(a, b);
+    same_hosts(a, b);
     same_settings(&a->settings, &b->settings);
     CHECK(catalog_find_group(b, STR("gpt-latest"), &matched) == &b->groups[0]);
     CHECK(catalog_find_group(b, STR("azure/o4"), &matched) == &b->groups[1]);
+    CHECK(catalog_find_group(b, STR("dep0001"), &matched) == NULL); /* no model name leads there */
     CHECK(catalog_find_key(b, a->keys[1].hash) == &b->keys[1]);
     catalog_free(a);
     catalog_free(b);
@@ -256,7 +299,7 @@ static void no_such_group(struct catalog *c)
 
 static void no_such_provider(struct catalog *c)
 {
-    c->endpoints[1].provider = PROVIDER_AZURE + 1;
+    c->endpoints[1].provider = PROVIDER_REPLICA + 1;
 }
 
 static void no_such_state(struct catalog *c)
@@ -321,9 +364,44 @@ static void negative_setting(struct catalog *c)
 
 static void alias_of_nothing(struct catalog *c)
 {
-    static const struct catalog_alias alias = {STR_INIT("gone"), 2};
+    static const struct catalog_alias alias = {STR_INIT("gone"), 3};
 
     c->aliases = &alias;
+}
+
+static void environment_of_no_model(struct catalog *c)
+{
+    c->environments[1].model = (uint32_t)c->n_models;
+}
+
+static void environment_of_another_models_deployment(struct catalog *c)
+{
+    c->environments[1].deployment = 0;
+}
+
+static void development_of_another_model(struct catalog *c)
+{
+    c->models[1].development = 1;
+}
+
+static void deployment_in_another_models_environment(struct catalog *c)
+{
+    c->deployments[1].environment = 1;
+}
+
+static void deployment_of_an_operators_group(struct catalog *c)
+{
+    c->deployments[1].group = 0;
+}
+
+static void no_such_deployment_state(struct catalog *c)
+{
+    c->deployments[1].state = DEPLOYMENT_INACTIVE + 1;
+}
+
+static void no_such_kind(struct catalog *c)
+{
+    c->models[1].kind = MODEL_KIND_CHAIN + 1;
 }
 
 static void rule_that_is_none(struct catalog *c)
@@ -361,6 +439,13 @@ static void one_wrong_field_is_enough(void)
         negative_timer,
         negative_setting,
         alias_of_nothing,
+        environment_of_no_model,
+        environment_of_another_models_deployment,
+        development_of_another_model,
+        deployment_in_another_models_environment,
+        deployment_of_an_operators_group,
+        no_such_deployment_state,
+        no_such_kind,
         rule_that_is_none,
         rule_that_names_nothing,
         rule_that_leaves_nothing,
@@ -389,6 +474,25 @@ static void a_rule_that_points_nowhere_is_kept(void)
     struct catalog *decoded = round_trip(c);
     CHECK(decoded && decoded->keys[0].rule == 99);
     catalog_free(decoded);
+    catalog_free(c);
+}
+
+static void hosts_are_found_by_name(void)
+{
+    struct catalog *c = full_catalog();
+    const struct catalog_model *model = catalog_find_model(c, MODEL_KIND_MODEL, STR("abc123"));
+    const struct catalog_model *chain = catalog_find_model(c, MODEL_KIND_CHAIN, STR("abc123"));
+    char long_name[400];
+
+    memset(long_name, 'a', sizeof(long_name));
+    CHECK(model == &c->models[0] && chain == &c->models[1]);
+    CHECK(!catalog_find_model(c, MODEL_KIND_MODEL, STR("abc124")));
+    CHECK(!catalog_find_model(c, MODEL_KIND_MODEL, str_make(long_name, sizeof(long_name))));
+    CHECK(catalog_find_environment(c, model, STR("prod-eu")) == &c->environments[0]);
+    CHECK(!catalog_find_environment(c, chain, STR("prod-eu")));
+    CHECK(!catalog_find_environment(c, model, str_make(long_name, sizeof(long_name))));
+    CHECK(catalog_find_deployment(c, model, STR("dep0001")) == &c->deployments[0]);
+    CHECK(!catalog_find_deployment(c, chain, STR("dep0001")));
     catalog_free(c);
 }
 
@@ -427,6 +531,7 @@ int main(void)
     RUN(every_flipped_byte_is_refused_or_harmless);
     RUN(one_wrong_field_is_enough);
     RUN(a_rule_that_points_nowhere_is_kept);
+    RUN(hosts_are_found_by_name);
     RUN(unknown_scopes_are_dropped);
     RUN(another_magic_or_version_is_refused);
     return test_end();

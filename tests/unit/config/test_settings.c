@@ -24,6 +24,13 @@ static void test_defaults_agree_with_the_traffic_side(void)
     CHECK_INT(s->connections, expected.connections);
     CHECK_INT(s->customer_id_bytes, expected.customer_id_bytes);
     CHECK_INT(s->idle_upstreams, expected.idle_upstreams);
+    CHECK_INT(s->predict_bytes, expected.predict_bytes);
+    CHECK_INT(s->replay_bytes, expected.replay_bytes);
+    CHECK_INT(s->message_bytes, expected.message_bytes);
+    CHECK_INT(s->held_bytes, expected.held_bytes);
+    CHECK_INT(s->held_requests, expected.held_requests);
+    CHECK_INT(s->hold_ms, expected.hold_ms);
+    CHECK_INT(s->socket_idle_ms, expected.socket_idle_ms);
     CHECK_INT(s->head_ms, expected.head_ms);
     CHECK_INT(s->body_idle_ms, expected.body_idle_ms);
     CHECK_INT(s->keep_alive_ms, expected.keep_alive_ms);
