@@ -13,8 +13,9 @@ struct health {
     struct resolver *resolver;
     struct connector *connector;
     struct deadline checks, regions;
-    size_t next;      /* endpoint that is checked next */
-    size_t unchecked; /* of this round */
+    int64_t interval_ms; /* of the checks, as last told; 0: none */
+    size_t next;         /* endpoint that is checked next */
+    size_t unchecked;    /* of this round */
     size_t under_way;
     bool ending;
 };
@@ -67,8 +68,21 @@ static void note_check(const struct check *check, const struct http_head *head_o
 {
     struct endpoint_state *s = state_of(check->health, check);
 
-    if (s)
+    /* One that was under way when checks were switched off says nothing any more: no later one
+     * could take it back. */
+    if (s && check->health->interval_ms)
         atomic_store(&s->check_failed, !head_or_null || head_or_null->status >= 500);
+}
+
+/* Checks are switched off: what the last ones said would hold for ever. */
+static void forget_checks(struct health *h)
+{
+    const struct catalog *c = publisher_newest(h->edge->publisher);
+    struct endpoint_state *const *states = worker_states(c);
+
+    h->unchecked = 0;
+    for (size_t i = 0; i < c->n_endpoints; i++)
+        atomic_store(&states[i]->check_failed, 0);
 }
 
 static void on_checked(void *ctx, const struct http_head *head_or_null)
@@ -106,14 +120,11 @@ static void check_on(struct health *h)
 static void on_checks(struct deadline *deadline)
 {
     struct health *h = container_of(deadline, struct health, checks);
-    const struct catalog *c = publisher_newest(h->edge->publisher);
 
-    if (c->settings.health_interval_ms == 0)
-        return;
-    deadline_set(h->edge->loop, &h->checks, c->settings.health_interval_ms);
+    deadline_set(h->edge->loop, &h->checks, h->interval_ms);
     /* A round that outlasts the interval goes on; no second one begins beside it. */
     if (h->unchecked == 0)
-        h->unchecked = c->n_endpoints;
+        h->unchecked = publisher_newest(h->edge->publisher)->n_endpoints;
     check_on(h);
 }
 
@@ -205,6 +216,16 @@ void health_free(struct health *h)
 
 void health_refresh(struct health *h)
 {
+    int64_t interval_ms = publisher_newest(h->edge->publisher)->settings.health_interval_ms;
+
     deadline_set(h->edge->loop, &h->regions, 0);
-    deadline_set(h->edge->loop, &h->checks, 0);
+    if (interval_ms == h->interval_ms)
+        return;
+    h->interval_ms = interval_ms;
+    if (interval_ms) {
+        deadline_set(h->edge->loop, &h->checks, 0);
+        return;
+    }
+    deadline_cancel(&h->checks);
+    forget_checks(h);
 }

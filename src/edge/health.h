@@ -15,5 +15,6 @@ struct health;
 struct health *health_new(struct edge *edge);
 void health_free(struct health *h);
 
-/* A new catalog is in force: pending regions are probed at once, checks follow their interval. */
+/* A new catalog is in force: pending regions are probed at once, checks follow their interval.
+ * Where they are switched off, what they said before is forgotten. */
 void health_refresh(struct health *h);
