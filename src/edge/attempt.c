@@ -216,7 +216,7 @@ static void on_open(void *ctx, struct stream *s)
         return;
     }
     int64_t now_ns = clock_monotonic_ns();
-    region_latency_add(a->state->latency, (now_ns - a->dialled_ns) / NS_PER_US, now_ns,
+    region_latency_add(a->slot.state->latency, (now_ns - a->dialled_ns) / NS_PER_US, now_ns,
                        worker_catalog(worker_of(a))->settings.latency_window_ms * NS_PER_MS);
     deadline_set(worker_of(a)->loop, &a->timer, a->first_byte_ms);
     send_request(a);
@@ -356,8 +356,8 @@ static void copy_policy(struct attempt *a, struct exchange *x, const struct cata
     a->policy_revision = catalog->revision;
     a->endpoint_id = arena_copy(&x->arena, e->id);
     a->api_base = arena_copy(&x->arena, e->api_base);
-    a->region = arena_copy(&x->arena, str_of(a->state->region));
-    a->region_label = a->state->region_label;
+    a->region = arena_copy(&x->arena, str_of(a->slot.state->region));
+    a->region_label = a->slot.state->region_label;
     a->tpm = e->tpm;
     a->allowed_fails = catalog->settings.allowed_fails;
     a->cooldown_ns = catalog->settings.cooldown_ms * NS_PER_MS;
@@ -382,19 +382,19 @@ static void record(struct attempt *a, struct exchange *x)
 
 enum attempt_started attempt_start(struct exchange *x, const struct catalog *catalog,
                                    const struct permit *permit, const struct catalog_group *group,
-                                   const struct catalog_endpoint *e, struct endpoint_state *state)
+                                   const struct catalog_endpoint *e, struct endpoint_slot slot)
 {
     struct attempt *a = arena_zalloc(&x->arena, sizeof(*a));
 
     a->exchange = x;
-    a->state = state;
+    a->slot = slot;
     a->timer.on_expire = on_timer;
     buf_init(&a->held, 0);
     copy_policy(a, x, catalog, group, e);
     derive(a, x, catalog, group, e);
     record(a, x);
     x->attempt = a;
-    int r = connector_open(x->worker->connector, permit, catalog, e, state,
+    int r = connector_open(x->worker->connector, permit, catalog, e, slot.state,
                            group->timers.connect_ms, &attempt_events, a, &a->stream);
     if (r == CONNECTOR_REFUSED || r < 0) {
         attempt_end(a, r == CONNECTOR_REFUSED ? ROUTE_OUTCOME_POLICY_CHANGED
@@ -467,13 +467,11 @@ void attempt_end(struct attempt *a, enum route_outcome outcome)
         stream_release(TAKE(a->stream));
     }
     row->outcome = outcome;
-    metrics_add(x->worker->metrics, METRIC_ATTEMPTS, a->state->region_label,
-                (uint16_t)word_of(outcome), WORD_NONE, 1);
-    if (endpoint_end(a->state, verdict_of(a, outcome), a->allowed_fails, a->cooldown_ns,
+    metrics_add(x->worker->metrics, METRIC_ATTEMPTS, a->region_label, (uint16_t)word_of(outcome),
+                WORD_NONE, 1);
+    if (endpoint_end(&a->slot, verdict_of(a, outcome), a->allowed_fails, a->cooldown_ns,
                      loop_now_ns(x->worker->loop)))
-        metrics_add(x->worker->metrics, METRIC_EJECTIONS, a->state->region_label, WORD_NONE,
-                    WORD_NONE, 1);
-    a->state = NULL;
+        metrics_add(x->worker->metrics, METRIC_EJECTIONS, a->region_label, WORD_NONE, WORD_NONE, 1);
 }
 
 void attempt_consume(struct attempt *a, size_t n)

@@ -15,10 +15,10 @@ struct exchange;
 
 struct attempt {
     struct exchange *exchange;
-    struct endpoint_state *state; /* its slot is taken until attempt_end */
-    struct stream *stream;        /* NULL once released */
-    size_t record;                /* index into the trace's attempts */
-    uint64_t policy_revision;     /* that it was permitted under */
+    struct endpoint_slot slot; /* of its endpoint; given back in attempt_end */
+    struct stream *stream;     /* NULL once released */
+    size_t record;             /* index into the trace's attempts */
+    uint64_t policy_revision;  /* that it was permitted under */
 
     /* copied from the policy */
     str endpoint_id, api_base, region;
@@ -48,11 +48,11 @@ struct attempt {
 };
 
 /* Starts one at the chosen endpoint: 0, or the fault to report where nothing could be opened. The
- * slot has been taken (endpoint_begin). */
+ * endpoint's slot (endpoint_begin) is the attempt's from here on. */
 enum attempt_started { ATTEMPT_STARTED, ATTEMPT_NOT_PERMITTED, ATTEMPT_FAILED };
 enum attempt_started attempt_start(struct exchange *x, const struct catalog *catalog,
                                    const struct permit *permit, const struct catalog_group *group,
-                                   const struct catalog_endpoint *e, struct endpoint_state *state);
+                                   const struct catalog_endpoint *e, struct endpoint_slot slot);
 
 /* Ends it: gives the slot back with a verdict that follows from the outcome, and releases the
  * stream (which cancels an unfinished request upstream at once). Once; the memory is the

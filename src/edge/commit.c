@@ -35,15 +35,15 @@ static void check_region(struct exchange *x, struct attempt *a, const struct htt
     if (!pending && agrees(c->regions, a->region, region))
         return;
     edge_report_region(x->worker, pending ? LINK_REGION_LEARNT : LINK_REGION_CONTRADICTED,
-                       a->endpoint_id, a->state->origin_revision, said);
+                       a->endpoint_id, a->slot.state->origin_revision, said);
     a->region =
         arena_copy(&x->arena, region != REGION_NONE ? region_at(c->regions, region)->code : said);
     a->region_label = metrics_label(a->region);
     x->trace.attempts[a->record].region = a->region;
     if (pending)
         return;
-    atomic_store(&a->state->contradicted, 1);
-    metrics_add(x->worker->metrics, METRIC_REGION_MISMATCHES, a->state->region_label,
+    atomic_store(&a->slot.state->contradicted, 1);
+    metrics_add(x->worker->metrics, METRIC_REGION_MISMATCHES, a->slot.state->region_label,
                 a->region_label, WORD_NONE, 1);
 }
 
@@ -87,7 +87,7 @@ static void commit(struct exchange *x, struct attempt *a, const struct http_head
     x->trace.attempts[a->record].outcome = ROUTE_OUTCOME_SERVED;
     x->trace.attempts[a->record].bytes_sent = true;
     metrics_observe_ns(x->worker->metrics, METRIC_FIRST_BYTE,
-                       a->state ? a->state->region_label : WORD_NONE,
+                       a->slot.state ? a->slot.state->region_label : WORD_NONE,
                        a->first_byte_ns - x->body_ended_ns);
     count_failover(x);
     relay_begin(x, head, end);
@@ -150,7 +150,7 @@ void exchange_answered(struct exchange *x, struct attempt *a, const struct http_
                      : 0;
     x->answered_ns = a->first_byte_ns;
     if (head->status == 429 || head->status == 503)
-        endpoint_pause(a->state, now_ns + retry_after_s(head) * NS_PER_S);
+        endpoint_pause(a->slot.state, now_ns + retry_after_s(head) * NS_PER_S);
     check_region(x, a, head);
     if (is_worth_retrying(head->status) && x->attempts_left) {
         park(x, a, head);

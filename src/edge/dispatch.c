@@ -212,19 +212,25 @@ static void judge_profile(const struct exchange *x, const struct route_view *vie
             candidates[i].verdict = ROUTE_VERDICT_NOT_PERMITTED;
 }
 
+struct choice {
+    uint32_t endpoint;
+    struct endpoint_slot slot;
+};
+
 /* Takes the chosen endpoint's slot; one that filled up in this instant is passed over like any
  * saturated one. */
 static ptrdiff_t take_best(struct exchange *x, const struct route_view *view,
-                           struct route_candidate *candidates, size_t n, str session)
+                           struct route_candidate *candidates, size_t n, str session,
+                           struct choice *ret_choice)
 {
     for (;;) {
         ptrdiff_t chosen = route_choose(view, candidates, n, session, &x->worker->prng);
 
         if (chosen < 0)
             return chosen;
-        uint32_t endpoint = candidates[chosen].endpoint;
+        uint32_t endpoint = ret_choice->endpoint = candidates[chosen].endpoint;
         if (endpoint_begin(view->states[endpoint], &view->catalog->endpoints[endpoint],
-                           view->now_ns))
+                           view->now_ns, &ret_choice->slot))
             return chosen;
         candidates[chosen].verdict = ROUTE_VERDICT_SATURATED;
     }
@@ -246,18 +252,18 @@ static void nothing_left(struct exchange *x, const struct permit *permit,
 }
 
 static bool start_at(struct exchange *x, const struct route_view *view, const struct permit *permit,
-                     const struct catalog_group *group, uint32_t endpoint)
+                     const struct catalog_group *group, const struct choice *choice)
 {
-    struct endpoint_state *state = view->states[endpoint];
     struct attempt *before = x->attempt;
 
     x->tried[x->n_tried < TRACE_MAX_ATTEMPTS ? x->n_tried++ : TRACE_MAX_ATTEMPTS - 1] =
-        state->origin.id;
+        choice->slot.state->origin.id;
     x->attempts_left--;
     if (before && before != x->parked)
         worker_buf_deinit(x->worker, &before->held);
-    return attempt_start(x, view->catalog, permit, group, &view->catalog->endpoints[endpoint],
-                         state) == ATTEMPT_STARTED;
+    return attempt_start(x, view->catalog, permit, group,
+                         &view->catalog->endpoints[choice->endpoint],
+                         choice->slot) == ATTEMPT_STARTED;
 }
 
 static struct route_wish wish_of(const struct exchange *x, const struct catalog *c,
@@ -285,9 +291,9 @@ static void begin_routing(struct exchange *x, const struct catalog *c,
             arena_copy(&x->arena, region_at(c->regions, c->gateway_region)->code);
 }
 
-/* One choice: true if there is something to start, and its endpoint. */
+/* One choice: true if there is something to start, and its slot is taken. */
 static bool choose(struct exchange *x, const struct route_view *view, const struct permit *permit,
-                   const struct catalog_group *group, uint32_t *ret_endpoint)
+                   const struct catalog_group *group, struct choice *ret_choice)
 {
     size_t n = route_candidate_count(view->catalog, group);
     struct route_candidate *candidates = worker_candidates(x->worker, n);
@@ -296,7 +302,8 @@ static bool choose(struct exchange *x, const struct route_view *view, const stru
     route_gather(view, permit, group, &wish, candidates, n);
     judge_profile(x, view, permit, candidates, n);
     mark_tried(x, view, candidates, n);
-    ptrdiff_t chosen = x->attempts_left ? take_best(x, view, candidates, n, wish.session) : -1;
+    ptrdiff_t chosen =
+        x->attempts_left ? take_best(x, view, candidates, n, wish.session, ret_choice) : -1;
     if (!x->chosen_once) {
         x->chosen_once = true;
         trace_first_choice(&x->trace, view, permit, &wish, candidates, n, chosen, &x->arena);
@@ -305,7 +312,6 @@ static bool choose(struct exchange *x, const struct route_view *view, const stru
         nothing_left(x, permit, candidates, n);
         return false;
     }
-    *ret_endpoint = candidates[chosen].endpoint;
     return true;
 }
 
@@ -314,7 +320,7 @@ void exchange_try(struct exchange *x)
     const struct catalog *c = worker_catalog(x->worker);
     struct route_view view = {c, worker_states(c), loop_now_ns(x->worker->loop)};
     struct permit permit;
-    uint32_t endpoint;
+    struct choice choice;
 
     const struct catalog_group *group = find_group(x, c);
     if (!group)
@@ -324,8 +330,8 @@ void exchange_try(struct exchange *x)
     if (!exchange_gateway_may_serve(x, c) || !work_out_permit(x, c, &permit) ||
         !lease_holds(x, c, &permit))
         return;
-    while (choose(x, &view, &permit, group, &endpoint))
-        if (start_at(x, &view, &permit, group, endpoint))
+    while (choose(x, &view, &permit, group, &choice))
+        if (start_at(x, &view, &permit, group, &choice))
             return;
 }
 

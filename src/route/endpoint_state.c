@@ -33,7 +33,7 @@ struct endpoint_load endpoint_load_of(const struct endpoint_state *s,
 {
     int64_t ejected_until = atomic_load_explicit(&s->ejected_until_ns, memory_order_relaxed);
     int64_t saturated_until = atomic_load_explicit(&s->saturated_until_ns, memory_order_relaxed);
-    bool trying = atomic_load_explicit(&s->half_open, memory_order_relaxed) != 0;
+    bool trying = atomic_load_explicit(&s->on_trial, memory_order_relaxed) != 0;
     bool paused = saturated_until > now_ns;
 
     return (struct endpoint_load){
@@ -61,32 +61,42 @@ static bool take_request(struct endpoint_state *s, uint32_t rpm, int64_t now_ns)
     return true;
 }
 
-static bool take_half_open(struct endpoint_state *s)
+/* In good health anybody may; after an ejection one attempt at a time. */
+static bool take_trial(struct endpoint_slot *slot, int64_t now_ns)
 {
-    uint32_t free_slot = 0;
+    struct endpoint_state *s = slot->state;
+    int64_t ejected_until = atomic_load_explicit(&s->ejected_until_ns, memory_order_relaxed);
+    uint32_t nobody = 0;
 
-    if (atomic_load_explicit(&s->ejected_until_ns, memory_order_relaxed) == 0)
+    if (ejected_until == 0)
         return true;
-    return atomic_compare_exchange_strong_explicit(&s->half_open, &free_slot, 1,
-                                                   memory_order_relaxed, memory_order_relaxed);
+    slot->trial = ejected_until <= now_ns &&
+                  atomic_compare_exchange_strong_explicit(
+                      &s->on_trial, &nobody, 1, memory_order_relaxed, memory_order_relaxed);
+    return slot->trial;
 }
 
-bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns)
+static void give_back(struct endpoint_slot *slot)
 {
+    if (slot->trial)
+        atomic_store_explicit(&slot->state->on_trial, 0, memory_order_relaxed);
+    atomic_fetch_sub(&slot->state->in_flight, 1);
+    *slot = (struct endpoint_slot){0};
+}
+
+bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns,
+                    struct endpoint_slot *ret_slot)
+{
+    *ret_slot = (struct endpoint_slot){.state = s};
     /* seq_cst: pairs with the registry, which frees a state only after it saw zero past a quiescent
      * point of every worker. */
     uint32_t before = atomic_fetch_add(&s->in_flight, 1);
 
-    if ((e->max_parallel && before >= e->max_parallel) || !take_half_open(s)) {
-        atomic_fetch_sub(&s->in_flight, 1);
-        return false;
-    }
-    if (e->rpm && !take_request(s, e->rpm, now_ns)) {
-        atomic_store_explicit(&s->half_open, 0, memory_order_relaxed);
-        atomic_fetch_sub(&s->in_flight, 1);
-        return false;
-    }
-    return true;
+    if ((!e->max_parallel || before < e->max_parallel) && take_trial(ret_slot, now_ns) &&
+        (!e->rpm || take_request(s, e->rpm, now_ns)))
+        return true;
+    give_back(ret_slot);
+    return false;
 }
 
 static bool count_failure(struct endpoint_state *s, uint32_t allowed_fails, int64_t cooldown_ns,
@@ -101,9 +111,10 @@ static bool count_failure(struct endpoint_state *s, uint32_t allowed_fails, int6
     return !was_ejected;
 }
 
-bool endpoint_end(struct endpoint_state *s, enum endpoint_verdict verdict, uint32_t allowed_fails,
+bool endpoint_end(struct endpoint_slot *slot, enum endpoint_verdict verdict, uint32_t allowed_fails,
                   int64_t cooldown_ns, int64_t now_ns)
 {
+    struct endpoint_state *s = slot->state;
     bool ejected = false;
 
     if (verdict == ENDPOINT_SUCCEEDED || verdict == ENDPOINT_SATURATED) {
@@ -115,9 +126,7 @@ bool endpoint_end(struct endpoint_state *s, enum endpoint_verdict verdict, uint3
     } else if (verdict == ENDPOINT_FAILED) {
         ejected = count_failure(s, allowed_fails ? allowed_fails : 1, cooldown_ns, now_ns);
     }
-    if (atomic_load_explicit(&s->half_open, memory_order_relaxed))
-        atomic_store_explicit(&s->half_open, 0, memory_order_relaxed);
-    atomic_fetch_sub(&s->in_flight, 1);
+    give_back(slot);
     return ejected;
 }
 

@@ -44,7 +44,7 @@ struct endpoint_state {
     _Atomic int64_t saturated_until_ns; /* the upstream said 429 or 503 */
     _Atomic int64_t rpm_tat_ns;         /* GCRA: theoretical arrival time of the next request */
     _Atomic int64_t tpm_tat_ns;         /* the same for tokens */
-    _Atomic uint32_t half_open;         /* 1: one request is trying an ejected endpoint */
+    _Atomic uint32_t on_trial;          /* 1: one attempt is trying an ejected endpoint */
     _Atomic uint32_t check_failed;      /* 1: the active health check says no */
     _Atomic uint32_t contradicted;      /* 1: an answer named another region: out of service until
                                            control says otherwise */
@@ -62,9 +62,17 @@ struct endpoint_load {
 struct endpoint_load endpoint_load_of(const struct endpoint_state *s,
                                       const struct catalog_endpoint *e, int64_t now_ns);
 
+/* What one attempt holds of a state. The trial is the one request that an ejected endpoint gets; it
+ * is that attempt's until its own end, whatever others that began earlier find out meanwhile. */
+struct endpoint_slot {
+    struct endpoint_state *state;
+    bool trial;
+};
+
 /* Takes a slot: counts it in flight and against rpm. False if another request took the last one
- * meanwhile, or the one half-open try is already under way. */
-bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns);
+ * meanwhile, or it was ejected, or its trial is already under way. */
+bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns,
+                    struct endpoint_slot *ret_slot);
 
 /* How an attempt went, seen from the endpoint's health. */
 enum endpoint_verdict {
@@ -74,10 +82,9 @@ enum endpoint_verdict {
     ENDPOINT_NEUTRAL,   /* the client went away, or nothing was sent */
 };
 
-/* Gives the slot back. `allowed_fails` consecutive failures eject the endpoint for cooldown_ns
- * (doubling while it keeps failing is the half-open try's business: a failed try ejects anew).
- * Returns true if this call ejected it. */
-bool endpoint_end(struct endpoint_state *s, enum endpoint_verdict verdict, uint32_t allowed_fails,
+/* Gives the slot back. `allowed_fails` consecutive failures eject the endpoint for cooldown_ns;
+ * a failed trial ejects it anew. Returns true if this call ejected it. */
+bool endpoint_end(struct endpoint_slot *slot, enum endpoint_verdict verdict, uint32_t allowed_fails,
                   int64_t cooldown_ns, int64_t now_ns);
 
 /* The upstream asked for a pause (Retry-After, or 1 s where it named none). */

@@ -363,7 +363,8 @@ static void test_an_ejection_that_is_over_may_be_tried(void)
     CHECK_INT(world_choose(&w), 1);
     w.now_ns += NS_PER_S;
     CHECK_INT(world_choose(&w), 0);
-    CHECK(endpoint_begin(w.states[0], &w.c->endpoints[0], w.now_ns));
+    struct endpoint_slot slot;
+    CHECK(endpoint_begin(w.states[0], &w.c->endpoints[0], w.now_ns, &slot));
     CHECK_INT(world_choose(&w), 1);
     world_end(&w);
 }

@@ -20,14 +20,29 @@ static void reset(void)
     e = (struct catalog_endpoint){0};
 }
 
+/* The newest attempt, which `end` ends; a test that lets two overlap keeps the earlier one's. */
+static struct endpoint_slot slot;
+
 static bool begin(int64_t now_ns)
 {
-    return endpoint_begin(&s, &e, now_ns);
+    struct endpoint_slot taken;
+
+    if (!endpoint_begin(&s, &e, now_ns, &taken))
+        return false;
+    slot = taken;
+    return true;
 }
 
+static bool end_of(struct endpoint_slot *earlier, enum endpoint_verdict verdict, int64_t now_ns)
+{
+    return endpoint_end(earlier, verdict, ALLOWED_FAILS, cooldown_ns, now_ns);
+}
+
+/* Attempts that hold no trial are all alike: there may be more ends than were kept. */
 static bool end(enum endpoint_verdict verdict, int64_t now_ns)
 {
-    return endpoint_end(&s, verdict, ALLOWED_FAILS, cooldown_ns, now_ns);
+    slot.state = &s;
+    return end_of(&slot, verdict, now_ns);
 }
 
 static struct endpoint_load load(int64_t now_ns)
@@ -217,7 +232,7 @@ static void test_zero_allowed_fails_is_one(void)
 {
     reset();
     CHECK(begin(start_ns));
-    CHECK(endpoint_end(&s, ENDPOINT_FAILED, 0, cooldown_ns, start_ns));
+    CHECK(endpoint_end(&slot, ENDPOINT_FAILED, 0, cooldown_ns, start_ns));
 }
 
 static void test_one_request_tries_an_ejected_endpoint(void)
@@ -256,7 +271,7 @@ static void test_a_failed_try_ejects_whatever_is_allowed_now(void)
     reset();
     eject(start_ns);
     CHECK(begin(over_ns));
-    CHECK(!endpoint_end(&s, ENDPOINT_FAILED, 100, cooldown_ns, over_ns));
+    CHECK(!endpoint_end(&slot, ENDPOINT_FAILED, 100, cooldown_ns, over_ns));
     CHECK(load(over_ns).degraded);
 }
 
@@ -295,6 +310,57 @@ static void test_a_try_that_rpm_stops_gives_its_place_back(void)
     CHECK_INT(load(over_ns).in_flight, 0);
     s.rpm_tat_ns = 0;
     CHECK(begin(over_ns));
+}
+
+/* Between being chosen and being begun: then it is ejected like for all others. */
+static void test_nobody_begins_at_an_endpoint_that_is_ejected(void)
+{
+    reset();
+    eject(start_ns);
+    CHECK(!begin(start_ns) && !begin(start_ns + cooldown_ns - 1));
+    CHECK_INT(load(start_ns).in_flight, 0);
+    CHECK(begin(start_ns + cooldown_ns));
+}
+
+/* One that began in good health may end in the middle of the trial. */
+static void test_a_trial_ends_with_its_own_attempt_only(void)
+{
+    static const enum endpoint_verdict verdicts[] = {ENDPOINT_FAILED, ENDPOINT_NEUTRAL};
+    int64_t over_ns = start_ns + cooldown_ns;
+
+    for (size_t i = 0; i < COUNT_OF(verdicts); i++) {
+        reset();
+        CHECK(begin(start_ns));
+        struct endpoint_slot earlier = slot;
+        eject(start_ns);
+        CHECK(begin(over_ns));
+        end_of(&earlier, verdicts[i], over_ns);
+        CHECK(!load(over_ns + cooldown_ns).half_open && !begin(over_ns + cooldown_ns));
+        end(ENDPOINT_NEUTRAL, over_ns + cooldown_ns);
+        CHECK(begin(over_ns + cooldown_ns));
+    }
+}
+
+/* It was ended by a success from before, and a limit then stops another request. */
+static void test_a_request_that_rpm_stops_ends_nobodys_trial(void)
+{
+    int64_t over_ns = start_ns + cooldown_ns;
+
+    reset();
+    CHECK(begin(start_ns));
+    struct endpoint_slot earlier = slot;
+    eject(start_ns);
+    CHECK(begin(over_ns));
+    struct endpoint_slot trial = slot;
+    end_of(&earlier, ENDPOINT_SUCCEEDED, over_ns);
+    e.rpm = 1;
+    s.rpm_tat_ns = over_ns + minute_ns;
+    CHECK(!begin(over_ns));
+    e.rpm = 0;
+    eject(over_ns);
+    CHECK(!begin(over_ns + cooldown_ns));
+    end_of(&trial, ENDPOINT_NEUTRAL, over_ns + cooldown_ns);
+    CHECK(begin(over_ns + cooldown_ns));
 }
 
 static void test_after_recovery_failures_count_from_one(void)
@@ -339,6 +405,9 @@ int main(void)
     RUN(test_a_try_that_finds_it_busy_ends_the_ejection);
     RUN(test_a_try_without_result_leaves_room_for_another);
     RUN(test_a_try_that_rpm_stops_gives_its_place_back);
+    RUN(test_nobody_begins_at_an_endpoint_that_is_ejected);
+    RUN(test_a_trial_ends_with_its_own_attempt_only);
+    RUN(test_a_request_that_rpm_stops_ends_nobodys_trial);
     RUN(test_after_recovery_failures_count_from_one);
     RUN(test_a_failing_check_degrades);
     return test_end();
