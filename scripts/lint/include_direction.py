@@ -7,7 +7,7 @@ from gate import is_c, line_of
 ABOUT = "includes point one way between the folders of src"
 
 TRAFFIC = ["base", "net", "http", "region", "catalog", "route", "edge"]
-CONTROL = ["base", "net", "http", "region", "catalog", "config", "store", "control"]
+CONTROL = ["base", "net", "http", "region", "catalog", "config", "store", "fleet", "plane", "control"]
 ALL = sorted(set(TRAFFIC + CONTROL + ["supervisor"]))
 
 ALLOWED = {"supervisor": ["base"], "cli": ALL, "sim": ALL}
@@ -19,7 +19,7 @@ for side in (TRAFFIC, CONTROL):
 LIBRARIES = {
     "sqlite3.h": ["store"],
     "yaml.h": ["config"],
-    "jansson.h": ["config", "store", "control", "cli", "sim"],
+    "jansson.h": ["config", "store", "fleet", "plane", "control", "cli", "sim"],
     "curl/": ["control", "cli"],
     "ares.h": ["net"],
     "openssl/ssl.h": ["net"],

@@ -1,0 +1,86 @@
+#pragma once
+
+/*
+ * A workload plane: what runs replicas in one region. Control drives every kind through this
+ * interface; `process` (children of this machine) is one, Kubernetes can be another. A plane keeps
+ * no state that matters: what should run is in the fleet, what does run is observed, and the two
+ * meet again after any crash.
+ *
+ * All calls return at once; what comes of them is told through plane_events, never from within a
+ * call. One plane belongs to one loop.
+ */
+
+#include "base/str.h"
+#include "net/loop.h"
+
+struct plane;
+
+/* All that a replica is started with. Borrowed for the call. */
+struct plane_replica {
+    str id, deployment, model, environment; /* environment "" : none */
+    str region;                             /* of the plane, for AMBIT_REGION */
+    uint16_t port;                          /* where edges connect, on the plane's address */
+    str identity;                           /* hex: what it proves on each connection */
+    str package;                            /* folder that plane_build made */
+    str config;                             /* JSON of config.yaml */
+    const str *secrets;                     /* "name=value" */
+    size_t n_secrets;
+    int64_t drain_limit_ms;
+};
+
+enum plane_replica_state {
+    PLANE_REPLICA_STARTED, /* its process runs */
+    PLANE_REPLICA_READY,
+    PLANE_REPLICA_NOT_READY,
+    PLANE_REPLICA_GONE, /* and everything that it had started */
+};
+
+struct plane_events {
+    void (*on_replica)(void *ctx, struct plane *p, str replica, enum plane_replica_state state,
+                       str why);
+    /* `failure` "" : it is built. */
+    void (*on_built)(void *ctx, struct plane *p, str deployment, str failure);
+};
+
+struct plane_ops {
+    /* A package's folder becomes something that can be started. `archive` is the path of the
+     * uploaded tar.gz. Building the same again while it is under way does nothing. */
+    void (*build)(struct plane *p, str deployment, str archive, str config);
+    /* 0, or a negative errno where it cannot even be tried. */
+    int (*start)(struct plane *p, const struct plane_replica *replica);
+    /* Stops taking connections, waits until those it has are over or the drain limit has passed. */
+    void (*stop)(struct plane *p, str replica);
+    /* Replicas that a predecessor of this process started and that still run: they are observed
+     * from now on, with on_replica for each. `known` says which ones the fleet still has; all
+     * others are stopped. */
+    void (*adopt)(struct plane *p, bool (*known)(void *ctx, str replica), void *ctx);
+    /* Removes what a deployment or replica left: folders, logs. */
+    void (*forget_replica)(struct plane *p, str replica);
+    void (*forget_deployment)(struct plane *p, str deployment);
+    /* A port that no replica of this plane has, and none had lately; 0: there is none. */
+    uint16_t (*take_port)(struct plane *p);
+    void (*free)(struct plane *p);
+};
+
+/* The first member of every implementation. */
+struct plane {
+    const struct plane_ops *ops;
+    const struct plane_events *events;
+    void *ctx;
+    char *name;
+    char *address; /* that edges connect to: "127.0.0.1" */
+};
+
+/* --- the process plane: replicas are children of this machine */
+
+struct plane_process_options {
+    const char *name;
+    const char *data_dir;   /* deployments/, replicas/, logs/ below it; 0700 */
+    const char *binary;     /* of ambit: a replica is `ambit replica …`, which starts and watches
+                               the package's own process */
+    const char *runner_dir; /* of the Python package ambit_runner */
+    uint16_t port_first, port_last;
+    const char *cgroup; /* folder of a delegated cgroup v2 subtree; NULL: none */
+};
+int plane_process_new(struct loop *loop, const struct plane_process_options *options,
+                      const struct plane_events *events, void *ctx, struct plane **ret_plane);
