@@ -127,7 +127,9 @@ void h1_client_settle(struct client_conn *conn)
 
     if (conn->state != CLIENT_BUSY || c->leased)
         return;
-    if (!clean || !is_silent(conn) || !h1_client_park(conn))
+    if (c->tunnel)
+        h1_client_linger(conn);
+    else if (!clean || !is_silent(conn) || !h1_client_park(conn))
         h1_client_close(conn, c->received_all && c->sent_all ? TRANSPORT_CLOSE : TRANSPORT_RESET);
 }
 
@@ -165,9 +167,9 @@ static bool digest_head(struct client_conn *conn, str *bytes)
         break;
     }
     *bytes = str_from(*bytes, m.bytes);
-    if (m.head.status == 101) { /* nobody asked for it */
-        h1_client_fail(conn, STREAM_PROTOCOL_ERROR);
-        return false;
+    if (m.head.status == 101) {
+        h1_client_switch(conn, &m.head);
+        return true;
     }
     if (m.head.status >= 200) {
         begin_body(conn, &m);
@@ -291,6 +293,8 @@ static void read_last_words(struct client_conn *conn)
     conn->c.t.readable = true;
     if (appetite(conn))
         input(conn);
+    else if (conn->c.tunnel)
+        h1_client_tunnel_broke(conn);
 }
 
 void h1_client_run_task(struct loop_task *task)
@@ -312,6 +316,8 @@ void h1_client_run_task(struct loop_task *task)
             after_sending(conn);
         if (conn->resumes && !c->closed)
             input(conn);
+        if (conn->lingers)
+            h1_client_settle(conn);
     }
 }
 
@@ -396,6 +402,9 @@ void h1_client_on_deadline(struct deadline *deadline)
         break;
     case CLIENT_IDLE:
         h1_client_close(conn, TRANSPORT_CLOSE);
+        break;
+    case CLIENT_BUSY:
+        h1_client_on_tunnel_deadline(conn);
         break;
     default:
         break;

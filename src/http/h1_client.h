@@ -2,7 +2,8 @@
 
 /*
  * The client's side of HTTP/1.1, inside: upstream.c holds the pools, h1_dial.c the way to a
- * connection, h1_client.c an exchange on it, h1_client_send.c the stream functions.
+ * connection, h1_client.c an exchange on it, h1_client_send.c the stream functions,
+ * h1_client_tunnel.c what an exchange becomes by a 101.
  *
  *   RESOLVING ──► CONNECTING ──► BUSY ◄──► IDLE
  *       └──────────────┴──────────┴─────────┴───► CLOSED
@@ -14,7 +15,7 @@
  */
 
 #include "base/map.h"
-#include "http/h1_conn.h"
+#include "http/h1_tunnel.h"
 #include "http/upstream.h"
 
 enum { H1_DIAL_TRIES = 3 /* addresses of one host, within one deadline */ };
@@ -49,8 +50,9 @@ struct client_conn {
     struct deadline deadline; /* to connect, or to stay idle; left armed when the state moves on */
     uint8_t state;            /* enum client_state */
     uint8_t tries;
-    uint8_t why;   /* enum stream_reset, of a failure that the task has to tell */
-    uint8_t asked; /* enum http_method */
+    uint8_t why;     /* enum stream_reset, of a failure that the task has to tell */
+    uint8_t asked;   /* enum http_method */
+    uint8_t upgrade; /* enum http_upgrade, that was asked for */
     bool failing;
     bool unprocessed;
     bool reused;
@@ -59,6 +61,7 @@ struct client_conn {
     bool surplus;  /* bytes came behind the answer */
     bool starved;
     bool resumes;
+    bool lingers; /* a tunnel whose user has left */
 };
 
 struct upstream_pools {
@@ -91,6 +94,20 @@ void h1_client_close(struct client_conn *conn, enum transport_close how);
 
 /* After a release: back to the pool, if nothing speaks against it. */
 void h1_client_settle(struct client_conn *conn);
+
+/* h1_client_tunnel.c */
+
+/* A 101 has come: a tunnel from here on, or an answer that nobody asked for. */
+void h1_client_switch(struct client_conn *conn, const struct http_head *head);
+
+/* The user has ended its half and left: what is queued leaves, then the connection ends. Called
+ * again whenever something happens to it. */
+void h1_client_linger(struct client_conn *conn);
+
+/* The connection is broken, and nothing more is to be read that would tell. */
+void h1_client_tunnel_broke(struct client_conn *conn);
+void h1_client_watch_tunnel(struct client_conn *conn);
+void h1_client_on_tunnel_deadline(struct client_conn *conn);
 
 /* h1_dial.c */
 void h1_dial(struct client_conn *conn);

@@ -17,8 +17,10 @@ static void send_head(struct stream *s, const struct http_head *head, enum strea
     if (c->dead || c->send_failed)
         return;
     assert(conn->state == CLIENT_BUSY && !c->sent_head);
+    assert(!head->upgrade || end == STREAM_END);
     buf_clear(&c->worker->text);
     conn->asked = (uint8_t)head->method;
+    conn->upgrade = (uint8_t)head->upgrade;
     if (h1_write_request(&c->worker->text, head, end, &framing) < 0) {
         h1_client_fail_later(conn, STREAM_PROTOCOL_ERROR);
         return;
@@ -51,17 +53,29 @@ static void consume(struct stream *s, size_t n)
     }
 }
 
+static void limit_tunnel(struct stream *s, int64_t idle_ms, int64_t lifetime_ms)
+{
+    struct client_conn *conn = conn_of(s);
+
+    if (conn->c.dead)
+        return;
+    assert(conn->c.tunnel);
+    h1_tunnel_limit(&conn->c, idle_ms, lifetime_ms);
+    h1_client_watch_tunnel(conn);
+}
+
 static void release(struct stream *s)
 {
     struct client_conn *conn = conn_of(s);
     struct h1_conn *c = &conn->c;
+    bool ended = c->sent_all && (c->received_all || c->tunnel);
 
     assert(c->leased);
     c->leased = false;
     conn->failing = false;
     if (c->closed)
         h1_conn_defer(c);
-    else if (conn->state != CLIENT_BUSY || c->dead || !c->received_all || !c->sent_all)
+    else if (conn->state != CLIENT_BUSY || c->dead || !ended)
         h1_client_close(conn, TRANSPORT_RESET);
     else if (!c->pumping)
         h1_client_settle(conn);
@@ -73,5 +87,6 @@ const struct stream_ops h1_client_ops = {
     .send_trailers = send_trailers,
     .flush = flush,
     .consume = consume,
+    .limit_tunnel = limit_tunnel,
     .release = release,
 };

@@ -54,6 +54,8 @@ void h1_conn_reset(struct h1_conn *c, enum h1_kind receives)
     c->leased = c->paused = c->wants_writable = false;
     c->received_head = c->received_all = false;
     c->sent_head = c->sent_all = c->cut_short = c->held = false;
+    c->tunnel = c->half_closed = false;
+    c->idle_ms = c->lifetime_ms = 0;
 }
 
 void h1_conn_deinit(struct h1_conn *c)
@@ -224,6 +226,10 @@ void h1_conn_flush(struct h1_conn *c)
     /* With TLS a send ends with its record, full socket or not. */
     while (c->out.n && c->t.writable && !c->send_failed)
         account(c, h1_out_send(&c->out, &c->worker->blocks, &c->t, NULL, 0));
+    if (c->tunnel && c->sent_all && !c->half_closed && c->out.n == 0 && !c->send_failed) {
+        c->half_closed = true;
+        transport_shutdown(&c->t);
+    }
 }
 
 void h1_conn_begin_message(struct h1_conn *c, enum h1_framing framing, int64_t length,
@@ -399,6 +405,8 @@ void h1_conn_end(struct h1_conn *c)
     c->cut_short = c->send_framing == H1_LENGTH && c->send_rest > 0;
     if (c->out.n > H1_BLOCK_BYTES)
         h1_conn_flush(c);
+    if (c->tunnel)
+        h1_conn_defer(c);
 }
 
 size_t h1_conn_write(struct h1_conn *c, const struct iovec *iov, int n, enum stream_end end)

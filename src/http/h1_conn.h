@@ -58,6 +58,8 @@ struct h1_conn {
     size_t unconsumed;
     int64_t turn_ns; /* the turn in which these were read and sent */
     uint32_t turn_read, turn_sent;
+    int64_t limited_ns, idle_ms,
+        lifetime_ms;      /* of a tunnel: since when, and how long; 0: for ever */
     uint8_t send_framing; /* enum h1_framing */
     bool leased;          /* the user has the stream */
     bool pumping;
@@ -70,9 +72,11 @@ struct h1_conn {
     bool held;      /* the head waits for the body */
     bool wants_writable;
     bool send_failed;
-    int failure; /* the first errno of the transport, 0 so far: later ones say less */
-    bool dead;   /* on_reset is due or was given: what the user still does has no effect */
-    bool closed; /* the transport is */
+    bool tunnel;      /* no HTTP any more: the body of either side is what comes until it ends */
+    bool half_closed; /* a tunnel's sending side is, behind its last byte */
+    int failure;      /* the first errno of the transport, 0 so far: later ones say less */
+    bool dead;        /* on_reset is due or was given: what the user still does has no effect */
+    bool closed;      /* the transport is */
 };
 
 /* Starts a new exchange: everything about the last one is forgotten, kept bytes and queue stay. */

@@ -10,7 +10,9 @@ enum { PORT_DIGITS = 5, PORT_MAX = 65535 };
 struct survey {
     const struct http_header *host, *length, *coding;
     size_t hosts, lengths, codings;
-    bool close, keep_alive;
+    size_t protocols; /* that Upgrade names */
+    bool close, keep_alive, upgrade;
+    bool websocket;
     bool expects, expects_else;
 };
 
@@ -23,6 +25,19 @@ static void survey_connection(struct survey *v, str list)
             v->close = true;
         else if (str_ieq(option, STR("keep-alive")))
             v->keep_alive = true;
+        else if (str_ieq(option, STR("upgrade")))
+            v->upgrade = true;
+    }
+}
+
+static void survey_upgrade(struct survey *v, str list)
+{
+    while (list.n) {
+        str protocol = str_trim(str_cut(&list, ','));
+
+        v->protocols += protocol.n > 0;
+        if (str_ieq(protocol, http_upgrade_name(HTTP_UPGRADE_WEBSOCKET)))
+            v->websocket = true;
     }
 }
 
@@ -43,6 +58,9 @@ static void survey_header(struct survey *v, const struct http_header *h)
         break;
     case HTTP_HEADER_CONNECTION:
         survey_connection(v, h->value);
+        break;
+    case HTTP_HEADER_UPGRADE:
+        survey_upgrade(v, h->value);
         break;
     case HTTP_HEADER_EXPECT:
         if (str_ieq(h->value, STR("100-continue")))
@@ -220,6 +238,25 @@ static enum h1_fault judge_target(struct h1_message *m)
     return scheme_bytes(target) ? reduce_absolute(m) : H1_FAULT_TARGET;
 }
 
+/* A request may offer several protocols; whatever else it asks for is ignored, as RFC 9110 section
+ * 7.8 allows. With a body it is an ordinary request: nobody could tell that body from the first
+ * bytes of the other protocol. */
+static enum http_upgrade wanted_upgrade(const struct h1_message *m, const struct survey *v)
+{
+    bool may = m->head.version == 11 && m->head.method == HTTP_METHOD_GET &&
+               m->framing == H1_NO_BODY && v->upgrade;
+
+    return may && v->websocket ? HTTP_UPGRADE_WEBSOCKET : HTTP_UPGRADE_NONE;
+}
+
+/* A 101 names exactly the one that is spoken from here on. */
+static enum http_upgrade made_upgrade(const struct h1_message *m, const struct survey *v)
+{
+    bool may = m->head.version == 11 && m->head.status == 101 && v->upgrade && v->protocols == 1;
+
+    return may && v->websocket ? HTTP_UPGRADE_WEBSOCKET : HTTP_UPGRADE_NONE;
+}
+
 enum h1_fault h1_frame_request(struct h1_message *m)
 {
     struct survey v = survey_headers(&m->head);
@@ -230,6 +267,7 @@ enum h1_fault h1_frame_request(struct h1_message *m)
     if (m->framing == H1_UNTIL_CLOSE) /* a request without either header has no body */
         m->framing = H1_NO_BODY;
     m->keep_alive = judge_keep_alive(m, &v);
+    m->head.upgrade = wanted_upgrade(m, &v);
     if (m->head.version == 11) {
         if (v.expects_else)
             return H1_FAULT_EXPECTATION;
@@ -246,6 +284,7 @@ enum h1_fault h1_frame_response(struct h1_message *m, enum http_method asked)
 
     if (fault)
         return fault;
+    m->head.upgrade = made_upgrade(m, &v);
     m->keep_alive = judge_keep_alive(m, &v) && m->framing != H1_UNTIL_CLOSE;
     if (asked == HTTP_METHOD_HEAD || status < 200 || status == 204 || status == 304) {
         m->keep_alive = judge_keep_alive(m, &v);

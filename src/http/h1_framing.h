@@ -8,7 +8,7 @@
 
 #include "http/h1_parse.h"
 
-/* Sets framing, content_length, keep_alive, and for requests target, authority and
+/* Sets framing, content_length, keep_alive, upgrade, and for requests target, authority and
  * expects_continue of a head whose start line and headers are set. */
 enum h1_fault h1_frame_request(struct h1_message *m);
 enum h1_fault h1_frame_response(struct h1_message *m, enum http_method asked);

@@ -22,17 +22,19 @@
  * with the one before or in the kernel. A client that closes, or only ends its sending side, during
  * an exchange has cancelled it, complete request or not.
  *
+ * A request that wants to leave HTTP is an exchange like any other until its answer: what the
+ * client sends behind it stays unparsed, and is the next request unless the answer is a 101. From
+ * there on the exchange is a tunnel (h1_tunnel.h), a client's FIN ends one half of it, and the
+ * connection goes by CLOSING when the stream is released.
+ *
  * LINGER is there because closing a socket with unread bytes resets it, and a reset can overtake
  * the answer: the sending side is closed, and what still comes is thrown away for a moment.
  */
 
-#include "http/h1_conn.h"
+#include "http/h1_tunnel.h"
 #include "http/server.h"
 
-enum {
-    H1_DISCARD_BYTES = 256 * 1024, /* of a request that was answered before it was read */
-    H1_LINGER_MS = 2000,
-};
+enum { H1_DISCARD_BYTES = 256 * 1024 /* of a request that was answered before it was read */ };
 
 enum server_state {
     SERVER_IDLE,
@@ -51,6 +53,7 @@ enum server_wait {
     WAIT_HEAD,
     WAIT_BODY,
     WAIT_LINGER,
+    WAIT_TUNNEL,
 };
 
 struct http_server {
@@ -79,6 +82,7 @@ struct server_conn {
     unsigned version;
     uint8_t state;      /* enum server_state */
     uint8_t waits_for;  /* enum server_wait */
+    uint8_t upgrade;    /* enum http_upgrade, that the request wants */
     bool keep_alive;    /* this exchange leaves the connection open */
     bool client_closes; /* it asked for the close: no more comes from it */
     bool waits_continue;
@@ -100,6 +104,9 @@ void h1_server_on_stalled(struct deadline *deadline);
 
 /* Rearms `patience`. */
 void h1_server_wait(struct server_conn *conn, enum server_wait what);
+
+/* The same for the limits that a tunnel's user has set. */
+void h1_server_watch_tunnel(struct server_conn *conn);
 
 /* The user has released the stream: decides what becomes of the connection. */
 void h1_server_settle(struct server_conn *conn);

@@ -16,6 +16,7 @@ static void begin_exchange(struct server_conn *conn, const struct h1_message *m)
     conn->keep_alive = m->keep_alive;
     conn->client_closes = !m->keep_alive;
     conn->waits_continue = m->head.expects_continue;
+    conn->upgrade = (uint8_t)m->head.upgrade;
     h1_body_init(&c->body, m);
     c->stream.ops = &h1_server_ops;
     c->leased = c->received_head = true;
@@ -140,7 +141,7 @@ static size_t appetite(const struct server_conn *conn)
 
 static void watch_body(struct server_conn *conn)
 {
-    if (conn->state != SERVER_EXCHANGE)
+    if (conn->state != SERVER_EXCHANGE || conn->c.tunnel)
         return;
     h1_server_wait(conn, conn->c.received_all || conn->c.paused || conn->waits_continue
                              ? WAIT_NOTHING
@@ -169,7 +170,9 @@ void h1_server_input(struct server_conn *conn)
     }
     c->pumping = false;
     watch_body(conn);
-    if (n == 0 || (n < 0 && n != -EAGAIN))
+    if (n == 0 && c->tunnel && conn->state == SERVER_EXCHANGE)
+        h1_tunnel_end_input(c);
+    else if (n == 0 || (n < 0 && n != -EAGAIN))
         h1_server_peer_gone(conn);
     else if (n > 0 && c->t.readable && appetite(conn))
         h1_conn_go_on_later(c);

@@ -35,6 +35,23 @@ static void send_informational(struct server_conn *conn, const struct http_head 
     h1_conn_defer(&conn->c);
 }
 
+/* What the client has sent behind its request was kept, or waits in the kernel. */
+static void switch_protocols(struct server_conn *conn, const struct http_head *head)
+{
+    struct h1_answering answering = {.version = conn->version, .keep_alive = true};
+    struct http_head switching = *head;
+
+    assert(conn->upgrade);
+    switching.upgrade = (enum http_upgrade)conn->upgrade;
+    buf_clear(&conn->c.worker->text);
+    h1_write_response(&conn->c.worker->text, &switching, STREAM_MORE, &answering);
+    h1_conn_put_text(&conn->c);
+    h1_tunnel_begin(&conn->c);
+    conn->keep_alive = conn->starved = false;
+    conn->waits_for = WAIT_NOTHING;
+    conn->resumes = true;
+}
+
 static void send_head(struct stream *s, const struct http_head *head, enum stream_end end)
 {
     struct server_conn *conn = conn_of(s);
@@ -50,6 +67,10 @@ static void send_head(struct stream *s, const struct http_head *head, enum strea
     if (c->dead || c->send_failed)
         return;
     assert(!c->sent_head);
+    if (head->status == 101) {
+        switch_protocols(conn, head);
+        return;
+    }
     if (head->status < 200) {
         send_informational(conn, head);
         return;
@@ -85,6 +106,17 @@ static void consume(struct stream *s, size_t n)
     }
 }
 
+static void limit_tunnel(struct stream *s, int64_t idle_ms, int64_t lifetime_ms)
+{
+    struct server_conn *conn = conn_of(s);
+
+    if (conn->c.dead)
+        return;
+    assert(conn->c.tunnel);
+    h1_tunnel_limit(&conn->c, idle_ms, lifetime_ms);
+    h1_server_watch_tunnel(conn);
+}
+
 static void release(struct stream *s)
 {
     struct server_conn *conn = conn_of(s);
@@ -104,6 +136,7 @@ const struct stream_ops h1_server_ops = {
     .send_trailers = send_trailers,
     .flush = flush,
     .consume = consume,
+    .limit_tunnel = limit_tunnel,
     .release = release,
 };
 

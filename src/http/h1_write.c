@@ -44,6 +44,7 @@ static bool is_own(enum http_header_id id)
     case HTTP_HEADER_KEEP_ALIVE:
     case HTTP_HEADER_DATE:
     case HTTP_HEADER_HOST:
+    case HTTP_HEADER_UPGRADE:
         return true;
     default:
         return false;
@@ -93,6 +94,13 @@ static enum h1_framing put_request_framing(struct buf *to, const struct http_hea
     return H1_CHUNKED;
 }
 
+/* RFC 9110 section 7.8: whoever sends Upgrade names it in Connection, so that it ends here. */
+static void put_upgrade(struct buf *to, enum http_upgrade upgrade, str connection)
+{
+    put_header(to, STR("Connection"), connection);
+    put_header(to, STR("Upgrade"), http_upgrade_name(upgrade));
+}
+
 int h1_write_request(struct buf *to, const struct http_head *head, enum stream_end end,
                      enum h1_framing *ret_framing)
 {
@@ -105,6 +113,8 @@ int h1_write_request(struct buf *to, const struct http_head *head, enum stream_e
     buf_put_str(to, STR(" HTTP/1.1\r\n"));
     put_header(to, STR("Host"), head->authority);
     put_headers(to, head);
+    if (head->upgrade)
+        put_upgrade(to, head->upgrade, STR("Upgrade"));
     *ret_framing = put_request_framing(to, head, end);
     buf_put_str(to, STR("\r\n"));
     return 0;
@@ -150,6 +160,17 @@ static enum h1_framing put_response_framing(struct buf *to, const struct http_he
     return H1_UNTIL_CLOSE;
 }
 
+static void put_connection(struct buf *to, const struct http_head *head,
+                           const struct h1_answering *a)
+{
+    if (head->upgrade && a->version >= 11)
+        put_upgrade(to, head->upgrade, a->keep_alive ? STR("Upgrade") : STR("Upgrade, close"));
+    else if (!a->keep_alive)
+        buf_put_str(to, STR("Connection: close\r\n"));
+    else if (a->version == 10)
+        buf_put_str(to, STR("Connection: keep-alive\r\n"));
+}
+
 enum h1_framing h1_write_response(struct buf *to, const struct http_head *head, enum stream_end end,
                                   struct h1_answering *a)
 {
@@ -161,10 +182,9 @@ enum h1_framing h1_write_response(struct buf *to, const struct http_head *head, 
         if (a->date.n)
             put_header(to, STR("Date"), a->date);
         framing = put_response_framing(to, head, end, a);
-        if (!a->keep_alive)
-            buf_put_str(to, STR("Connection: close\r\n"));
-        else if (a->version == 10)
-            buf_put_str(to, STR("Connection: keep-alive\r\n"));
+        put_connection(to, head, a);
+    } else if (head->status == 101) {
+        put_upgrade(to, head->upgrade, STR("Upgrade"));
     }
     buf_put_str(to, STR("\r\n"));
     return framing;

@@ -2,9 +2,9 @@
 
 /*
  * Heads as HTTP/1.1 puts them on the wire. Order and spelling of headers stay as the caller gave
- * them; the codec's own ones (framing, Connection, Keep-Alive, Date, and Host of a request) come
- * from what it knows, never from the header list. A header whose name is no token or whose value
- * has a control character is left out: nothing that came from elsewhere can end a line.
+ * them; the codec's own ones (framing, Connection, Upgrade, Keep-Alive, Date, and Host of a
+ * request) come from what it knows, never from the header list. A header whose name is no token or
+ * whose value has a control character is left out: nothing that came from elsewhere can end a line.
  */
 
 #include "base/buf.h"

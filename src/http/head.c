@@ -113,6 +113,11 @@ enum http_method http_method_of(str text)
     return HTTP_METHOD_OTHER;
 }
 
+str http_upgrade_name(enum http_upgrade upgrade)
+{
+    return upgrade == HTTP_UPGRADE_WEBSOCKET ? STR("websocket") : STR("");
+}
+
 const struct http_header *http_head_find(const struct http_head *head, enum http_header_id id)
 {
     for (size_t i = 0; i < head->n_headers; i++) {

@@ -76,6 +76,9 @@ enum http_method {
     HTTP_METHOD_PATCH,
 };
 
+/* What a connection can leave HTTP for (RFC 9110 section 7.8). */
+enum http_upgrade { HTTP_UPGRADE_NONE, HTTP_UPGRADE_WEBSOCKET };
+
 enum { HTTP_LENGTH_NONE = -1 };
 
 struct http_head {
@@ -91,6 +94,12 @@ struct http_head {
     unsigned version;       /* 10, 11, 20 */
     int64_t content_length; /* HTTP_LENGTH_NONE where the head says none */
     bool expects_continue;
+
+    /* In a request: the sender wants to leave HTTP for it. In a 101: it does so now. In another
+     * answer: it could be had (426). A codec sets it where every condition holds (GET of HTTP/1.1
+     * without a body, named in Connection), and writes the Connection and Upgrade headers from it
+     * alone. */
+    enum http_upgrade upgrade;
     struct http_header *headers;
     size_t n_headers;
 };
@@ -99,6 +108,9 @@ struct http_head {
 enum http_header_id http_header_id(str name);
 str http_header_name(enum http_header_id id);
 enum http_method http_method_of(str text);
+
+/* As the Upgrade header has it: "websocket". */
+str http_upgrade_name(enum http_upgrade upgrade);
 
 /* The first header of that id, or NULL. */
 const struct http_header *http_head_find(const struct http_head *head, enum http_header_id id);

@@ -9,7 +9,7 @@
  * Pipelined requests are answered in order, one at a time; those behind the current one wait unread
  * in the kernel, apart from what came with it in one read. A client that closes or resets, or only
  * ends its sending side, while an exchange is under way has cancelled it (STREAM_CANCELLED), even
- * if its request, or several, had arrived in full.
+ * if its request, or several, had arrived in full. In a tunnel (stream.h) only a reset does.
  */
 
 #include "base/buf.h"

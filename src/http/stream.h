@@ -14,10 +14,20 @@
  * Heads are held back until the first stream_write, stream_flush or end, so that head and a small
  * body leave in one send.
  *
+ * A request with http_head.upgrade set asks to leave HTTP (WebSocket). It has no body and is sent,
+ * and received, with STREAM_END. Any answer but a 101 leaves it an ordinary exchange. A 101, which
+ * a server stream's user sends with stream_send_head and a client stream's gets by on_head, makes
+ * the stream a tunnel: both halves are open again, on_body and stream_write carry whatever bytes,
+ * and each half ends apart from the other, with on_end where the peer has ended its own and with
+ * STREAM_END where the user ends ours. A peer that breaks the connection resets the stream. A 101
+ * is not held back. What the client had sent behind its request comes first.
+ *
  * Ownership: a stream belongs to its connection. Its user calls stream_release exactly once, at any
  * time after it got it; no event follows. Releasing a stream whose halves are not both ended resets
  * it (a server stream's connection is closed, a client stream's request is cancelled upstream at
- * once). Calling any stream function from inside its callbacks is allowed.
+ * once). A tunnel may be released once its sending half is ended: what is queued still leaves, and
+ * what comes is thrown away for a moment, so that the last bytes are not lost to a reset. Calling
+ * any stream function from inside its callbacks is allowed.
  */
 
 #include "http/head.h"
@@ -40,7 +50,7 @@ enum stream_reset {
     STREAM_REFUSED,        /* not processed, for sure: refused stream, GOAWAY, a stale keep-alive
                               connection before any byte */
     STREAM_TIMEOUT, /* a deadline of the connection itself: a head or body that trickles in too
-                       slowly */
+                       slowly, a limit of a tunnel */
 };
 
 struct stream_events {
@@ -48,8 +58,9 @@ struct stream_events {
     void (*on_open)(void *ctx, struct stream *s);
 
     /* The head of a response (client streams; informational ones, 1xx without 101, come first, any
-     * number of them). A server stream's request head is passed to the server's on_request instead.
-     * `end`: no body follows, nor on_end. */
+     * number of them; a 101 only where the request has asked for it, of what it has asked for). A
+     * server stream's request head is passed to the server's on_request instead. `end`: no body
+     * follows, nor on_end. */
     void (*on_head)(void *ctx, struct stream *s, const struct http_head *head, enum stream_end end);
 
     void (*on_body)(void *ctx, struct stream *s, str slice);
@@ -71,6 +82,7 @@ struct stream_ops {
     void (*send_trailers)(struct stream *s, const struct http_head *trailers);
     void (*flush)(struct stream *s);
     void (*consume)(struct stream *s, size_t n);
+    void (*limit_tunnel)(struct stream *s, int64_t idle_ms, int64_t lifetime_ms);
     void (*release)(struct stream *s);
 };
 
@@ -87,8 +99,10 @@ struct stream {
 /* Response head on a server stream (1xx heads may precede), request head on a client stream. The
  * head's content_length says how the body is framed: HTTP_LENGTH_NONE with STREAM_MORE means
  * chunked (or until close for an HTTP/1.0 client). Connection, Content-Length, Transfer-Encoding,
- * Keep-Alive and Date headers are the codec's own: any in `head` are ignored. The head is
- * serialised before this returns. */
+ * Keep-Alive, Upgrade and Date headers are the codec's own: any in `head` are ignored, and
+ * head->upgrade says what to ask for or to offer (in a 101 it is what was asked for). A 101 that
+ * the request did not ask for is a programming error. The head is serialised before this returns.
+ */
 static inline void stream_send_head(struct stream *s, const struct http_head *head,
                                     enum stream_end end)
 {
@@ -120,6 +134,14 @@ static inline void stream_flush(struct stream *s)
 static inline void stream_consume(struct stream *s, size_t n)
 {
     s->ops->consume(s, n);
+}
+
+/* A tunnel's limits from now on, 0 for none: without a byte either way for `idle_ms`, or after
+ * `lifetime_ms`, it is reset with STREAM_TIMEOUT. No other deadline applies to a tunnel, apart from
+ * a server's write_idle_ms. Only after the 101. */
+static inline void stream_limit_tunnel(struct stream *s, int64_t idle_ms, int64_t lifetime_ms)
+{
+    s->ops->limit_tunnel(s, idle_ms, lifetime_ms);
 }
 
 static inline void stream_release(struct stream *s)

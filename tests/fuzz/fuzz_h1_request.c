@@ -34,6 +34,7 @@ static void check_rewritten(const struct h1_message *m)
     must(again.bytes == text.n && again.framing == m->framing);
     must(str_eq(again.head.target, head.target) && str_eq(again.head.authority, head.authority));
     must(str_eq(again.head.method_text, head.method_text));
+    must(again.head.upgrade == head.upgrade);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -81,6 +81,66 @@ static void expectations_hold_for_bodies_of_1_1(void)
     CHECK(!m.head.expects_continue);
 }
 
+#define WISH(line, rest) line "\r\nHost: a\r\n" rest "\r\n"
+
+static void a_wish_to_leave_http_has_conditions(void)
+{
+    static const struct {
+        const char *text;
+        enum http_upgrade upgrade;
+    } wishes[] = {
+        {WISH("GET / HTTP/1.1", "Connection: Upgrade\r\nUpgrade: WebSocket\r\n"), 1},
+        {WISH("GET / HTTP/1.1", "Upgrade: h2c, websocket\r\nConnection: x, upgrade\r\n"), 1},
+        {WISH("GET / HTTP/1.1",
+              "Connection: x\r\nConnection: upgrade\r\nUpgrade: x\r\nUpgrade: websocket\r\n"),
+         1},
+        {WISH("GET / HTTP/1.1",
+              "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n"),
+         1},
+        {WISH("GET / HTTP/1.1", "Upgrade: websocket\r\n"), 0},
+        {WISH("GET / HTTP/1.1", "Connection: keep-alive\r\nUpgrade: websocket\r\n"), 0},
+        {WISH("GET / HTTP/1.1", "Connection: upgrade\r\n"), 0},
+        {WISH("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: h2c\r\n"), 0},
+        {WISH("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket/13\r\n"), 0},
+        {WISH("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocketx\r\n"), 0},
+        {WISH("GET / HTTP/1.0", "Connection: upgrade\r\nUpgrade: websocket\r\n"), 0},
+        {WISH("HEAD / HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket\r\n"), 0},
+        {WISH("POST / HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket\r\n"), 0},
+        {WISH("GET / HTTP/1.1",
+              "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n"),
+         0},
+        {WISH("GET / HTTP/1.1",
+              "Connection: upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n"),
+         0},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(wishes); i++) {
+        CHECK_INT(request(wishes[i].text), H1_DONE);
+        CHECK_INT(m.head.upgrade, wishes[i].upgrade);
+    }
+}
+
+static void a_101_names_one_protocol(void)
+{
+    static const struct {
+        const char *text;
+        enum http_upgrade upgrade;
+    } answers[] = {
+        {"HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n", 1},
+        {"HTTP/1.1 101 x\r\nConnection: Upgrade\r\n\r\n", 0},
+        {"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", 0},
+        {"HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 0},
+        {"HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: websocket, h2c\r\n\r\n", 0},
+        {"HTTP/1.0 101 x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 0},
+        {"HTTP/1.1 200 x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 0},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        CHECK_INT(response(answers[i].text), H1_DONE);
+        CHECK_INT(m.head.upgrade, answers[i].upgrade);
+    }
+}
+
 /* The answer must be the same however the bytes are cut: fed one more byte at a time, with the
  * buffer moved in between. */
 static void parsing_does_not_depend_on_cuts(void)
@@ -223,6 +283,8 @@ int main(void)
     RUN(absolute_form_becomes_origin_form);
     RUN(connections_stay_open_as_the_version_says);
     RUN(expectations_hold_for_bodies_of_1_1);
+    RUN(a_wish_to_leave_http_has_conditions);
+    RUN(a_101_names_one_protocol);
     RUN(parsing_does_not_depend_on_cuts);
     RUN(limits_hold_by_position);
     RUN(a_response_is_taken_apart);

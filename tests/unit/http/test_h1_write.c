@@ -15,6 +15,7 @@ static struct http_header headers[] = {
     H("X-Split", "a\r\nEvil: b"), H("Content-Length", "99"),
     H("X-Last", "\xc3\xa4"),      H("Transfer-Encoding", "x"),
     H("Date", "never"),           H("Keep-Alive", "1"),
+    H("Upgrade", "h2c"),
 };
 
 static struct http_head make_head(void)
@@ -133,6 +134,37 @@ static void some_responses_end_with_their_head(void)
     CHECK_STR(response(&head, STREAM_END, a), "HTTP/1.1 103 Early Hints\r\n\r\n");
 }
 
+static void upgrade_is_written_with_its_connection_option(void)
+{
+    struct http_head head = make_head();
+    struct h1_answering a = {.method = HTTP_METHOD_GET, .version = 11, .keep_alive = true};
+
+    head.upgrade = HTTP_UPGRADE_WEBSOCKET;
+    head.method = HTTP_METHOD_GET;
+    head.method_text = STR("GET");
+    CHECK_STR(request(&head, STREAM_END),
+              "GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: */*\r\nX-Last: \xc3\xa4\r\n"
+              "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    CHECK_INT(framing, H1_NO_BODY);
+    head.n_headers = 1;
+    head.status = 101;
+    CHECK_STR(response(&head, STREAM_MORE, a),
+              "HTTP/1.1 101 Switching Protocols\r\nAccept: */*\r\nConnection: Upgrade\r\n"
+              "Upgrade: websocket\r\n\r\n");
+    head.n_headers = 0;
+    head.status = 426;
+    CHECK_STR(response(&head, STREAM_END, a),
+              "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: Upgrade\r\n"
+              "Upgrade: websocket\r\n\r\n");
+    a.keep_alive = false;
+    CHECK_STR(response(&head, STREAM_END, a),
+              "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n"
+              "Connection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n");
+    a.version = 10;
+    CHECK_STR(response(&head, STREAM_END, a),
+              "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
 static void trailers_are_filtered(void)
 {
     struct http_head head = make_head();
@@ -159,6 +191,7 @@ int main(void)
     RUN(what_would_break_the_request_line_is_refused);
     RUN(a_response_is_framed_for_its_request);
     RUN(some_responses_end_with_their_head);
+    RUN(upgrade_is_written_with_its_connection_option);
     RUN(trailers_are_filtered);
     RUN(dates_have_the_fixed_form);
     buf_deinit(&out);

@@ -14,7 +14,8 @@
 /*
  * Client, server and all between them in one loop: a stream of the pools talks to our own server
  * over the loopback interface, with and without TLS. The server echoes: it writes what it reads and
- * consumes what it could write, so that pressure goes back through every layer.
+ * consumes what it could write, so that pressure goes back through every layer. A request to leave
+ * HTTP gets an echo of bytes.
  */
 
 static const struct http_server_limits server_limits = {.head_bytes = 4096,
@@ -106,14 +107,15 @@ static void on_request(void *ctx, struct stream *s, const struct http_head *head
                        enum stream_end end)
 {
     struct echo *e = mem_zalloc(sizeof(*e));
-    struct http_head answer = {.status = 200, .content_length = head->content_length};
+    struct http_head answer = {.status = head->upgrade ? 101 : 200,
+                               .content_length = head->content_length};
 
     (void)ctx;
     e->s = s;
     s->events = &echo_events;
     s->ctx = e;
     stream_send_head(s, &answer, STREAM_MORE);
-    if (end == STREAM_END)
+    if (end == STREAM_END && !head->upgrade)
         echo_end(e, s, NULL);
 }
 
@@ -278,6 +280,46 @@ static void echo_once(size_t total, int64_t length)
     turn_some(loop);
 }
 
+static void tunnel_once(size_t total)
+{
+    struct recorder r = {0};
+    struct http_head head = {.method = HTTP_METHOD_GET,
+                             .method_text = STR("GET"),
+                             .target = STR("/echo"),
+                             .authority = STR("a"),
+                             .content_length = HTTP_LENGTH_NONE,
+                             .upgrade = HTTP_UPGRADE_WEBSOCKET};
+    size_t written = 0;
+
+    if (upstream_open(pools, &origin, 60000, &recorder_events, &r, &r.s) == UPSTREAM_CONNECTING)
+        TURN_UNTIL(loop, r.opened || r.reset);
+    stream_send_head(r.s, &head, STREAM_END);
+    TURN_UNTIL(loop, r.status == 101 || r.reset);
+    CHECK(!r.reset);
+    while (!write_some(&r, &written, total))
+        CHECK(!r.reset);
+    TURN_UNTIL(loop, r.ended || r.reset);
+    CHECK(!r.reset);
+    CHECK_INT(r.body_bytes, total);
+    CHECK(is_pattern(&r.body));
+    recorder_release(&r);
+    recorder_clear(&r);
+    turn_some(loop);
+}
+
+static void check_tunnels(void)
+{
+    static const size_t totals[] = {1, 16384, 65536, 65537, 300000, 5000000};
+    struct upstream_counts counts;
+
+    for (size_t i = 0; i < COUNT_OF(totals); i++)
+        tunnel_once(totals[i]);
+    upstream_counts(pools, &counts);
+    CHECK_INT(counts.dialled, COUNT_OF(totals));
+    CHECK_INT(counts.idle, 0);
+    TURN_UNTIL(loop, http_server_connections(server) == 0);
+}
+
 static void check_echoes(void)
 {
     static const size_t totals[] = {1, 100, 16384, 65535, 65536, 65537, 300000, 5000000};
@@ -309,12 +351,28 @@ static void bodies_pass_both_ways_with_tls(void)
     finish();
 }
 
+static void tunnels_pass_bytes_both_ways_in_plaintext(void)
+{
+    begin(false);
+    check_tunnels();
+    finish();
+}
+
+static void tunnels_pass_bytes_both_ways_with_tls(void)
+{
+    begin(true);
+    check_tunnels();
+    finish();
+}
+
 int main(void)
 {
     loop = loop_new();
     resolver = resolver_new(loop);
     RUN(bodies_pass_both_ways_in_plaintext);
     RUN(bodies_pass_both_ways_with_tls);
+    RUN(tunnels_pass_bytes_both_ways_in_plaintext);
+    RUN(tunnels_pass_bytes_both_ways_with_tls);
     resolver_free(resolver);
     loop_free(loop);
     return test_end();
