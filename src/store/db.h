@@ -65,6 +65,11 @@
                   "WHERE id < ?1 ORDER BY id DESC LIMIT ?2")                                       \
     X(AUDIT_OBJECT, "SELECT id, at_ns, actor, action, object, before, after, revision FROM audit " \
                     "WHERE id < ?1 AND object = ?3 ORDER BY id DESC LIMIT ?2")                     \
+    X(OBJECT_PUT, "INSERT INTO objects (kind, key, version, body) VALUES (?1, ?2, ?3, ?4) "        \
+                  "ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, "             \
+                  "body = excluded.body")                                                          \
+    X(OBJECT_DELETE, "DELETE FROM objects WHERE kind = ?1 AND key = ?2")                           \
+    X(OBJECT_EACH, "SELECT kind, key, version, body FROM objects ORDER BY number")                 \
     X(REFUSALS_ADD, "INSERT INTO refusals (day, source, code, subject, model_group, n) "           \
                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "                                             \
                     "ON CONFLICT (day, source, code, subject, model_group) "                       \

@@ -41,6 +41,10 @@ static const char *const steps[] = {
     "  day TEXT NOT NULL, source TEXT NOT NULL, code TEXT NOT NULL, subject TEXT NOT NULL,"
     "  model_group TEXT NOT NULL, n INTEGER NOT NULL,"
     "  PRIMARY KEY (day, source, code, subject, model_group)) WITHOUT ROWID;",
+    /* 2: the fleet's objects. `number` keeps the order in which they were made. */
+    "CREATE TABLE objects ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL,"
+    "  version INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (kind, key));",
 };
 
 static int schema_version(struct store *s, int64_t *ret_version)

@@ -2,8 +2,8 @@
 
 /*
  * What control must not forget: customers, keys, interned rules, settings, what probes learnt about
- * regions, endpoints that are out of service, the audit trail, and counts of refusals. The
- * interface is plain values and hides the database, so that another one can stand in.
+ * regions, endpoints that are out of service, the fleet's objects, the audit trail, and counts of
+ * refusals. The interface is plain values and hides the database, so that another one can stand in.
  *
  * Everything that changes policy happens between store_begin and store_commit: the object, its
  * audit event and the new revision become durable together or not at all. One store belongs to one
@@ -189,3 +189,12 @@ int store_refusals_add(struct store *s, const struct store_refusals *refusals);
 /* Days at or after `from`, newest day first. */
 typedef int (*store_refusals_fn)(void *ctx, const struct store_refusals *refusals);
 int store_refusals_each(struct store *s, str from, store_refusals_fn each, void *ctx);
+
+/* --- the fleet's objects: JSON bodies by kind and key */
+
+int store_object_put(struct store *s, str kind, str key, uint64_t version, str body);
+/* What was not there is no failure. */
+int store_object_delete(struct store *s, str kind, str key);
+/* In the order of their making. */
+typedef int (*store_object_fn)(void *ctx, str kind, str key, uint64_t version, str body);
+int store_object_each(struct store *s, store_object_fn each, void *ctx);

@@ -475,6 +475,49 @@ static void test_refusals_add_up(void)
     store_close(s);
 }
 
+struct seen_objects {
+    char text[256];
+};
+
+static int see_object(void *ctx, str kind, str key, uint64_t version, str body)
+{
+    struct seen_objects *seen = ctx;
+    size_t n = strlen(seen->text);
+
+    snprintf(seen->text + n, sizeof(seen->text) - n, "%.*s %.*s %llu %.*s;", STR_ARG(kind),
+             STR_ARG(key), (unsigned long long)version, STR_ARG(body));
+    return 0;
+}
+
+static const char *objects_of(struct store *s, struct seen_objects *seen)
+{
+    seen->text[0] = '\0';
+    CHECK_INT(store_object_each(s, see_object, seen), 0);
+    return seen->text;
+}
+
+static void test_objects_keep_their_order_and_newest_body(void)
+{
+    struct store *s = open_store();
+    struct seen_objects seen;
+
+    CHECK_INT(store_begin(s, STORE_DURABLE), 0);
+    CHECK_INT(store_object_put(s, STR("model"), STR("b"), 1, STR("{}")), 0);
+    CHECK_INT(store_object_put(s, STR("model"), STR("a"), 1, STR("{}")), 0);
+    CHECK_INT(store_object_put(s, STR("team"), STR("b"), 1, STR("{}")), 0);
+    CHECK_INT(store_object_put(s, STR("model"), STR("b"), 2, STR("{\"n\":1}")), 0);
+    CHECK_INT(store_commit(s), 0);
+    s = reopen(s);
+    CHECK_STR(str_of(objects_of(s, &seen)), "model b 2 {\"n\":1};model a 1 {};team b 1 {};");
+    CHECK_INT(store_begin(s, STORE_DURABLE), 0);
+    CHECK_INT(store_object_delete(s, STR("model"), STR("b")), 0);
+    CHECK_INT(store_object_delete(s, STR("model"), STR("never")), 0);
+    CHECK_STR(str_of(objects_of(s, &seen)), "model a 1 {};team b 1 {};");
+    store_rollback(s);
+    CHECK_STR(str_of(objects_of(s, &seen)), "model b 2 {\"n\":1};model a 1 {};team b 1 {};");
+    store_close(s);
+}
+
 int main(void)
 {
     make_directory();
@@ -492,6 +535,7 @@ int main(void)
     RUN(test_keys);
     RUN(test_endpoints);
     RUN(test_audit_is_newest_first);
+    RUN(test_objects_keep_their_order_and_newest_body);
     RUN(test_refusals_add_up);
     remove_directory();
     return test_end();
