@@ -139,6 +139,7 @@ static void read_root(struct config_reader *r)
     read_limits(r, &root);
     config_read_gateway(r, &root);
     config_read_policy(r, &root);
+    config_read_planes(r, &root);
     read_models(r, &root);
     read_master_key(r, &root);
     schema_report_members(r, &root, "");

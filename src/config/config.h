@@ -55,6 +55,17 @@ struct config_environment_group {
     unsigned line;
 };
 
+/* A workload plane: where replicas of deployments run. */
+struct config_plane {
+    str name;
+    str region; /* code, zone or country, as written */
+    struct region_set place;
+    uint32_t replicas_max;          /* 0: no limit */
+    uint16_t first_port, last_port; /* of its replicas */
+    str cgroup;                     /* folder of a delegated cgroup v2 subtree, "" : none */
+    unsigned line;
+};
+
 struct config_listen {
     str host; /* literal address, without brackets */
     uint16_t port;
@@ -90,6 +101,12 @@ struct config {
     const struct catalog_certificate *certificates;
     size_t n_certificates;
     str client_ca_pem; /* "" */
+
+    const struct config_plane *planes;
+    size_t n_planes;
+    int64_t deploy_timeout_ms; /* deployments.deploy_timeout */
+    uint64_t package_bytes;    /* deployments.package_bytes */
+    str runner;                /* deployments.runner, "" : beside the program */
 
     struct catalog_settings settings;
     const struct config_endpoint *endpoints;

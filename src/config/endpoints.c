@@ -215,7 +215,9 @@ void config_read_endpoints(const struct config_reader *r, const struct config_no
     size_t n;
 
     if (!node_member(r, root, "model_list", &list)) {
-        node_warning(r, root, "there is no model_list: no model can be served");
+        if (r->config->n_planes == 0)
+            node_warning(r, root,
+                         "there is neither a model_list nor a plane: no model can be served");
         return;
     }
     if (!json_is_array(list.value) || node_size(&list) > MAX_ENTRIES) {

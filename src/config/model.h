@@ -49,6 +49,17 @@ struct config_environment_group_section {
     uint32_t standard_endpoint; /* enum config_standard_endpoint */
 };
 
+struct config_plane_section {
+    str name, region, cgroup;
+    uint32_t type, replicas_max, first_port, last_port;
+};
+
+struct config_deployments_section {
+    int64_t deploy_timeout_ms;
+    uint64_t package_bytes;
+    str runner;
+};
+
 /* model_list[] */
 struct config_entry_section {
     str model_name;
@@ -123,6 +134,9 @@ void config_read_gateway(const struct config_reader *r, const struct config_node
 
 /* policy.c: organization, environment_groups, customers, keys, default_customer_rule */
 void config_read_policy(const struct config_reader *r, const struct config_node *root);
+
+/* planes.c: planes, deployments */
+void config_read_planes(const struct config_reader *r, const struct config_node *root);
 
 /* endpoints.c: model_list. Fills the model's endpoints, and its groups with names and endpoints. */
 void config_read_endpoints(const struct config_reader *r, const struct config_node *root);

@@ -53,41 +53,6 @@ static str read_rule(const struct config_reader *r, const struct config_node *pa
 
 /* --- lists of objects */
 
-/* Reads one element into its slot and returns the object's own name; "" if it is not to be kept. */
-typedef str (*read_item_fn)(const struct config_reader *r, const struct config_node *node,
-                            void *ret_item);
-
-/* The elements of a list under the root, in slots of `size` bytes, each name once. */
-static void *read_list(const struct config_reader *r, const struct config_node *root,
-                       const char *list_name, size_t size, read_item_fn read, size_t *ret_n)
-{
-    struct config_node list;
-    struct map seen;
-    char *items;
-
-    *ret_n = 0;
-    if (!node_member(r, root, list_name, &list))
-        return NULL;
-    if (!json_is_array(list.value)) {
-        node_error(r, &list, "expected a list, found %s", node_kind(list.value));
-        return NULL;
-    }
-    items = arena_zalloc(r->arena, node_size(&list) * size + 1);
-    map_init(&seen);
-    for (size_t i = 0; i < node_size(&list); i++) {
-        struct config_node item = node_item(r, &list, i);
-        str name = read(r, &item, items + *ret_n * size);
-
-        if (name.n && map_put(&seen, name, items))
-            node_error(r, &item, "\"%.*s\" is here for the second time",
-                       STR_ARG(str_upto(name, 80)));
-        else if (name.n)
-            ++*ret_n;
-    }
-    map_deinit(&seen);
-    return items;
-}
-
 static bool require(const struct config_reader *r, const struct config_node *node, str value,
                     const char *name)
 {
@@ -313,7 +278,7 @@ static void read_keys(const struct config_reader *r, const struct config_node *r
     struct config_node list;
     struct map hashes;
 
-    c->keys = read_list(r, root, "keys", sizeof(*c->keys), read_key, &c->n_keys);
+    c->keys = config_read_list(r, root, "keys", sizeof(*c->keys), read_key, &c->n_keys);
     map_init(&hashes);
     for (size_t i = 0; i < c->n_keys && node_member(r, root, "keys", &list); i++) {
         const struct config_key *key = &c->keys[i];
@@ -330,7 +295,7 @@ static void read_keys(const struct config_reader *r, const struct config_node *r
 /* The naming rule of regional endpoints, which become host names. */
 static bool is_environment_name(str name)
 {
-    if (name.n == 0 || name.n > 63 || name.p[0] == '-' || name.p[name.n - 1] == '-')
+    if (name.n == 0 || name.n > 40 || name.p[0] == '-' || name.p[name.n - 1] == '-')
         return false;
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
@@ -350,10 +315,11 @@ static str read_environment_group(const struct config_reader *r, const struct co
     if (!schema_read(r, node, "environment_groups[]", &section) ||
         !require(r, node, section.name, "name"))
         return STR("");
-    if (!is_environment_name(section.name) || str_starts(section.name, STR("region-"))) {
+    if (!is_environment_name(section.name) || str_starts(section.name, STR("region-")) ||
+        str_eq(section.name, STR("development"))) {
         node_error(r, node,
-                   "\"%.*s\" is no environment name; expected lower case letters, digits and "
-                   "dashes, not beginning with region-",
+                   "\"%.*s\" is no environment name; expected at most 40 lower case letters, "
+                   "digits and dashes, not beginning with region-, and not development",
                    STR_ARG(str_upto(section.name, 80)));
         return STR("");
     }
@@ -378,9 +344,10 @@ void config_read_policy(const struct config_reader *r, const struct config_node 
         (void)schema_read(r, &organization, "organization", c);
     }
     c->default_customer_rule = read_rule(r, root, "default_customer_rule");
-    c->customers =
-        read_list(r, root, "customers", sizeof(*c->customers), read_customer, &c->n_customers);
+    c->customers = config_read_list(r, root, "customers", sizeof(*c->customers), read_customer,
+                                    &c->n_customers);
     read_keys(r, root);
-    c->environment_groups = read_list(r, root, "environment_groups", sizeof(*c->environment_groups),
-                                      read_environment_group, &c->n_environment_groups);
+    c->environment_groups =
+        config_read_list(r, root, "environment_groups", sizeof(*c->environment_groups),
+                         read_environment_group, &c->n_environment_groups);
 }

@@ -1,5 +1,7 @@
 #include "config/reader.h"
 
+#include "base/map.h"
+
 #include "base/mem.h"
 #include "config/file.h"
 
@@ -175,4 +177,34 @@ bool reader_file(const struct config_reader *r, const struct config_node *node, 
         *ret_text = arena_copy(r->arena, buf_str(&content));
     buf_deinit(&content);
     return e == 0;
+}
+
+void *config_read_list(const struct config_reader *r, const struct config_node *root,
+                       const char *list_name, size_t size, config_read_item_fn read, size_t *ret_n)
+{
+    struct config_node list;
+    struct map seen;
+    char *items;
+
+    *ret_n = 0;
+    if (!node_member(r, root, list_name, &list))
+        return NULL;
+    if (!json_is_array(list.value)) {
+        node_error(r, &list, "expected a list, found %s", node_kind(list.value));
+        return NULL;
+    }
+    items = arena_zalloc(r->arena, node_size(&list) * size + 1);
+    map_init(&seen);
+    for (size_t i = 0; i < node_size(&list); i++) {
+        struct config_node item = node_item(r, &list, i);
+        str name = read(r, &item, items + *ret_n * size);
+
+        if (name.n && map_put(&seen, name, items))
+            node_error(r, &item, "\"%.*s\" is here for the second time",
+                       STR_ARG(str_upto(name, 80)));
+        else if (name.n)
+            ++*ret_n;
+    }
+    map_deinit(&seen);
+    return items;
 }

@@ -66,3 +66,12 @@ bool reader_env(const struct config_reader *r, str name, str *ret_value);
  * read. */
 bool reader_file(const struct config_reader *r, const struct config_node *node, str name,
                  str *ret_text);
+
+/* Reads one element into its slot and returns its name; "" where it is wrong, which is reported. */
+typedef str (*config_read_item_fn)(const struct config_reader *r, const struct config_node *node,
+                                   void *ret_item);
+
+/* The elements of a list under the root, in slots of `size` bytes of the model's arena, each name
+ * once. NULL: there is no such list. */
+void *config_read_list(const struct config_reader *r, const struct config_node *root,
+                       const char *list_name, size_t size, config_read_item_fn read, size_t *ret_n);

@@ -214,6 +214,33 @@ const struct setting settings_table[] = {
     TIMER("websocket_idle", socket_idle_ms, "1h",
           "A WebSocket without traffic is closed after it."),
 
+    /* --- deployments */
+    GROUP("planes", LIST, "Workload planes: what runs replicas of deployments, each in one place."),
+    VALUE("planes[].name", TEXT, IN(config_plane_section, name), "",
+          "Lower case letters, digits, dashes; unique. Required."),
+    VALUE("planes[].region", PLACE, IN(config_plane_section, region), "",
+          "Where it stands: a region code, or a country or zone where no more is known. Required."),
+    CHOICE("planes[].type", IN(config_plane_section, type), "process", "process",
+           "What runs the replicas: process means processes of this machine."),
+    NUMBER("planes[].replicas_max", COUNT, IN(config_plane_section, replicas_max), 0, 100000, "0",
+           "The most replicas that it runs at a time; 0: no limit."),
+    NUMBER("planes[].first_port", COUNT, IN(config_plane_section, first_port), 1, 65535, "21000",
+           "The first of the loopback ports on which its replicas are reached."),
+    NUMBER("planes[].last_port", COUNT, IN(config_plane_section, last_port), 1, 65535, "21999",
+           "The last of these ports."),
+    VALUE("planes[].cgroup", TEXT, IN(config_plane_section, cgroup), "",
+          "Folder of a cgroup v2 subtree that is delegated to Ambit: replicas then have the memory "
+          "and processor limits of their packages."),
+    GROUP("deployments", OBJECT, "How deployments come to life."),
+    NUMBER("deployments.deploy_timeout", DURATION,
+           IN(config_deployments_section, deploy_timeout_ms), 1, MS_MAX, "30m",
+           "How long a deployment may take until its first replica is ready."),
+    NUMBER("deployments.package_bytes", BYTES, IN(config_deployments_section, package_bytes), 1024,
+           64 * GIB, "1GiB", "Largest package that can be pushed."),
+    VALUE("deployments.runner", TEXT, IN(config_deployments_section, runner), "",
+          "Folder of the runner that serves Truss packages; empty: the one that came with the "
+          "program."),
+
     /* --- models */
     GROUP(
         "model_list", LIST,
@@ -396,7 +423,6 @@ const struct setting settings_table[] = {
     UNUSED("general_settings.disable_spend_logs", "costs are not reckoned"),
     GROUP("environment_variables", MAP,
           "Variables for os.environ/NAME; they win over those of the process."),
-    UNUSED("planes", "this version serves endpoints that others run"),
     UNUSED("carbon", "this version has no grid signals"),
     UNUSED("receipts", "this version keeps no receipt log"),
 };

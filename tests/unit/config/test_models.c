@@ -399,7 +399,7 @@ static void test_groups_that_are_wrong(void)
             "6:19: note: router_settings.enable_pre_call_checks: false does not switch the region "
             "filter off: nothing does");
     ACCEPTS("general_settings: {}\n",
-            "1:1: warning: there is no model_list: no model can be served");
+            "1:1: warning: there is neither a model_list nor a plane: no model can be served");
 }
 
 int main(void)

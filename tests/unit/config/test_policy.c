@@ -248,12 +248,14 @@ static void test_wrong_keys_are_errors(void)
 
 static void test_environment_groups_that_are_wrong(void)
 {
-    REFUSES(MODELS "environment_groups: [{name: Prod}]\n",
-            "3:22: error: environment_groups[0]: \"Prod\" is no environment name; expected lower "
-            "case letters, digits and dashes, not beginning with region-");
+    REFUSES(
+        MODELS "environment_groups: [{name: Prod}]\n",
+        "3:22: error: environment_groups[0]: \"Prod\" is no environment name; expected at most 40 "
+        "lower case letters, digits and dashes, not beginning with region-, and not development");
     REFUSES(MODELS "environment_groups: [{name: region-eu}]\n",
             "3:22: error: environment_groups[0]: \"region-eu\" is no environment name; expected "
-            "lower case letters, digits and dashes, not beginning with region-");
+            "at most 40 lower case letters, digits and dashes, not beginning with region-, and not "
+            "development");
     REFUSES(MODELS "environment_groups: [{name: a, standard_endpoint: maybe}]\n",
             "3:32: error: environment_groups[0].standard_endpoint: \"maybe\" is not one of "
             "serve|refuse");

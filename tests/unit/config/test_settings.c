@@ -118,6 +118,49 @@ static void test_every_section_can_be_set(void)
     loading_end(&l);
 }
 
+static void test_planes(void)
+{
+    struct loading l;
+
+    loading_begin(&l, "planes:\n"
+                      "  - {name: hall-a, region: hetzner-fsn-1, replicas_max: 4}\n"
+                      "  - {name: hall-b, region: us, first_port: 30000, last_port: 30099, cgroup: "
+                      "/sys/fs/cgroup/ambit}\n"
+                      "deployments: {deploy_timeout: 5m, package_bytes: 2MiB, runner: /opt/run}\n");
+    CHECK(l.config);
+    CHECK_INT(l.config->n_planes, 2);
+    CHECK_STR(l.config->planes[0].name, "hall-a");
+    CHECK_INT(l.config->planes[0].replicas_max, 4);
+    CHECK_INT(l.config->planes[0].first_port, 21000);
+    CHECK_INT(l.config->planes[0].last_port, 21999);
+    CHECK_INT(region_set_count(&l.config->planes[0].place), 1);
+    CHECK_STR(l.config->planes[1].region, "us");
+    CHECK(region_set_count(&l.config->planes[1].place) > 1);
+    CHECK_STR(l.config->planes[1].cgroup, "/sys/fs/cgroup/ambit");
+    CHECK_INT(l.config->deploy_timeout_ms, 300000);
+    CHECK_INT(l.config->package_bytes, 2 << 20);
+    CHECK_STR(l.config->runner, "/opt/run");
+    loading_end(&l);
+    loading_begin(&l, "{}");
+    CHECK_INT(l.config->n_planes, 0);
+    CHECK_INT(l.config->deploy_timeout_ms, 1800000);
+    loading_end(&l);
+    REFUSES("planes: [{name: A, region: fr}]\n",
+            "1:10: error: planes[0]: \"A\" is no name of a plane; expected 1 to 40 lower case "
+            "letters, digits and dashes");
+    REFUSES("planes: [{name: a}]\n",
+            "1:10: error: planes[0]: region is missing: where does the plane \"a\" stand?");
+    REFUSES("planes: [{name: a, region: atlantis}]\n",
+            "1:20: error: planes[0].region: \"atlantis\" is no region, zone or country");
+    REFUSES("planes: [{name: a, region: fr}, {name: b, region: us}]\n",
+            "1:1: error: planes: the ports of a (21000 to 21999) and b (21000 to 21999) overlap: "
+            "give each plane its own first_port and last_port");
+    REFUSES("planes: [{name: a, region: fr, first_port: 9, last_port: 8}]\n",
+            "1:10: error: planes[0]: first_port 9 lies behind last_port 8");
+    REFUSES("planes: [{name: a, region: fr, type: pods}]\n",
+            "1:32: error: planes[0].type: \"pods\" is not one of process");
+}
+
 static void test_master_key_from_the_environment(void)
 {
     struct loading l;
@@ -212,6 +255,7 @@ int main(void)
     RUN(test_defaults_agree_with_the_traffic_side);
     RUN(test_rows_are_sound);
     RUN(test_every_section_can_be_set);
+    RUN(test_planes);
     RUN(test_master_key_from_the_environment);
     RUN(test_sections_that_are_wrong);
     RUN(test_the_manual_is_generated_from_the_table);

@@ -1,0 +1,99 @@
+/* The planes and deployments sections: where replicas run, and within which limits. */
+
+#include "config/model.h"
+
+enum { PLANE_NAME_MAX = 40 };
+
+static bool is_plane_name(str name)
+{
+    if (name.n == 0 || name.n > PLANE_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
+            return false;
+    }
+    return true;
+}
+
+/* A plane without a region could be anywhere, so that nothing with a rule could ever run there. */
+static bool read_place(const struct config_reader *r, const struct config_node *node,
+                       const struct config_plane_section *section, struct config_plane *plane)
+{
+    struct config_node region;
+
+    if (!node_member(r, node, "region", &region)) {
+        node_error(r, node, "region is missing: where does the plane \"%.*s\" stand?",
+                   STR_ARG(section->name));
+        return false;
+    }
+    plane->region = section->region;
+    return config_read_place(r, &region, section->region, &plane->place);
+}
+
+static str read_plane(const struct config_reader *r, const struct config_node *node, void *ret_item)
+{
+    struct config_plane_section section = {.name = STR("")};
+    struct config_plane *plane = ret_item;
+
+    if (!schema_read(r, node, "planes[]", &section))
+        return STR("");
+    if (!is_plane_name(section.name)) {
+        node_error(
+            r, node,
+            "\"%.*s\" is no name of a plane; expected 1 to %d lower case letters, digits and "
+            "dashes",
+            STR_ARG(str_upto(section.name, 80)), PLANE_NAME_MAX);
+        return STR("");
+    }
+    if (section.first_port > section.last_port) {
+        node_error(r, node, "first_port %u lies behind last_port %u", section.first_port,
+                   section.last_port);
+        return STR("");
+    }
+    *plane = (struct config_plane){
+        .name = section.name,
+        .replicas_max = section.replicas_max,
+        .first_port = (uint16_t)section.first_port,
+        .last_port = (uint16_t)section.last_port,
+        .cgroup = section.cgroup,
+        .line = node->place.line,
+    };
+    return read_place(r, node, &section, plane) ? plane->name : STR("");
+}
+
+/* Two planes would give the same port to two replicas. */
+static void check_ports(const struct config_reader *r, const struct config_node *root)
+{
+    const struct config *c = r->config;
+    struct config_node list;
+
+    if (!node_member(r, root, "planes", &list))
+        return;
+    for (size_t i = 0; i < c->n_planes; i++)
+        for (size_t k = 0; k < i; k++)
+            if (c->planes[i].first_port <= c->planes[k].last_port &&
+                c->planes[k].first_port <= c->planes[i].last_port)
+                node_error(
+                    r, &list,
+                    "the ports of %.*s (%u to %u) and %.*s (%u to %u) overlap: give each plane "
+                    "its own first_port and last_port",
+                    STR_ARG(c->planes[k].name), c->planes[k].first_port, c->planes[k].last_port,
+                    STR_ARG(c->planes[i].name), c->planes[i].first_port, c->planes[i].last_port);
+}
+
+void config_read_planes(const struct config_reader *r, const struct config_node *root)
+{
+    struct config_deployments_section section = {.runner = STR("")};
+    struct config *c = r->config;
+    struct config_node deployments;
+    bool written = node_member(r, root, "deployments", &deployments);
+
+    (void)schema_read(r, written ? &deployments : NULL, "deployments", &section);
+    c->deploy_timeout_ms = section.deploy_timeout_ms;
+    c->package_bytes = section.package_bytes;
+    c->runner = section.runner;
+    c->planes = config_read_list(r, root, "planes", sizeof(*c->planes), read_plane, &c->n_planes);
+    check_ports(r, root);
+}
