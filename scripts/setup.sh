@@ -2,10 +2,11 @@
 # Installs what a bare Debian 12 or Ubuntu 24.04 lacks. What for:
 #
 #   setup.sh build   compiling
+#   setup.sh runner  and serving Truss packages: the runner's Python environment, in runner/.venv
 #   setup.sh test    and the test suites: clang, a Python environment in .venv, the Node client
 #   setup.sh bench   and the peers that Ambit is measured beside
 #
-# Quick where everything is there: one question to dpkg, and stamps for the two environments.
+# Quick where everything is there: one question to dpkg, and stamps for the environments.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,8 +26,9 @@ clang_version() {
     esac
 }
 
-if [ "$what" != build ]; then
-    packages+=(clang "libclang-rt-$(clang_version)-dev" llvm python3 python3-venv procps)
+[ "$what" = build ] || packages+=(python3 python3-venv)
+if [ "$what" = test ] || [ "$what" = bench ]; then
+    packages+=(clang "libclang-rt-$(clang_version)-dev" llvm procps)
     command -v node >/dev/null || packages+=(nodejs)
     command -v npm >/dev/null || packages+=(npm)
 fi
@@ -63,12 +65,19 @@ fi
 # A stamp holds what was installed, so that a changed list installs again.
 stamp_holds() { [ -f "$1" ] && cmp -s "$1" "$2"; }
 
-if ! stamp_holds .venv/installed "$requirements"; then
-    echo "setup: Python environment in .venv"
-    [ -x .venv/bin/python ] || python3 -m venv .venv
-    .venv/bin/python -m pip install -q --disable-pip-version-check -r "$requirements"
-    cp "$requirements" .venv/installed
-fi
+# python_environment DIR REQUIREMENTS
+python_environment() {
+    ! stamp_holds "$1/installed" "$2" || return 0
+    echo "setup: Python environment in $1"
+    [ -x "$1/bin/python" ] || python3 -m venv "$1"
+    "$1/bin/python" -m pip install -q --disable-pip-version-check -r "$2"
+    cp "$2" "$1/installed"
+}
+
+python_environment runner/.venv runner/requirements.txt
+[ "$what" != runner ] || exit 0
+
+python_environment .venv "$requirements"
 if ! stamp_holds "$node/node_modules/installed" "$node/package.json"; then
     echo "setup: Node client in $node/node_modules"
     (cd "$node" && npm ci --no-audit --no-fund --loglevel=error)

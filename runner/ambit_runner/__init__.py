@@ -1,0 +1,1 @@
+"""Serves Truss packages: `build` makes a package's virtual environment, `serve` answers for it."""

@@ -1,0 +1,45 @@
+"""Schemas of predict, where it is annotated with pydantic's models; pydantic is the package's, if it has it."""
+
+import typing
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from dataclasses import dataclass
+
+try:
+    from pydantic import BaseModel, ValidationError
+except ImportError:
+    BaseModel = None
+
+    class ValidationError(Exception):
+        pass
+
+
+@dataclass
+class Schema:
+    input_type: type
+    described: dict
+
+    def parse(self, value):
+        return self.input_type.model_validate(value)
+
+
+def is_model_type(annotation):
+    return BaseModel is not None and isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def schema_of(function):
+    """None where the first argument is not annotated with a model of pydantic."""
+    if BaseModel is None or not hasattr(BaseModel, "model_validate"):
+        return None
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception:
+        return None
+    result = hints.pop("return", None)
+    first = next(iter(hints.values()), None)
+    if not is_model_type(first):
+        return None
+    streams = typing.get_origin(result) in (Generator, Iterator, AsyncGenerator, AsyncIterator)
+    described = {"input_schema": first.model_json_schema(), "output_schema": None, "supports_streaming": streams}
+    if is_model_type(result):
+        described["output_schema"] = result.model_json_schema()
+    return Schema(first, described)

@@ -1,0 +1,105 @@
+"""WebSockets through a client library: both ways, the codes they close with, and pings."""
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+ECHO = """
+    from starlette.websockets import WebSocket, WebSocketDisconnect
+    class Model:
+        async def websocket(self, websocket: WebSocket):
+            await websocket.accept()  # it is accepted already, and may be once more
+            while True:
+                message = await websocket.receive()
+                if message["type"] == "websocket.disconnect":
+                    print("left with", message["code"], flush=True)
+                    return
+                text = message.get("text")
+                if text == "fail":
+                    raise ValueError("the socket's reason")
+                if text == "end":
+                    return
+                if text == "own":
+                    await websocket.close(4001, "mine")
+                    return
+                if text is not None:
+                    await websocket.send_text(text)
+                else:
+                    await websocket.send_bytes(message["bytes"])
+"""
+
+
+def dial(runner, **more):
+    return connect(f"ws://127.0.0.1:{runner.port}/v1/websocket", open_timeout=60, close_timeout=60, max_size=None, proxy=None, **more)
+
+
+def closed(ws):
+    with pytest.raises(ConnectionClosed) as error:
+        ws.recv(timeout=60)
+    return error.value.rcvd.code, error.value.rcvd.reason
+
+
+def test_echo(start):
+    runner = start(ECHO).ready()
+    with dial(runner) as ws:
+        ws.send("hällo")
+        assert ws.recv(timeout=60) == "hällo"
+        blob = bytes(range(256)) * (16 << 10)
+        ws.send(blob)
+        assert ws.recv(timeout=60) == blob
+        assert runner.metric("ambit_model_websockets_open") == 1
+        ws.close(4000)
+    runner.says("left with 4000")
+
+
+@pytest.mark.parametrize("say, code, reason", [("fail", 1011, "internal error in the model"), ("end", 1000, ""), ("own", 4001, "mine")])
+def test_closing_codes(start, say, code, reason):
+    runner = start(ECHO).ready()
+    with dial(runner) as ws:
+        ws.send(say)
+        assert closed(ws) == (code, reason)
+    assert ("the socket's reason" in runner.log()) == (say == "fail")
+
+
+def test_a_model_without_the_method(start):
+    runner = start("class Model:\n    def predict(self, x):\n        return 1\n").ready()
+    with dial(runner) as ws:
+        assert closed(ws)[0] == 1003
+
+
+def test_a_message_beyond_the_limit(start):
+    runner = start(ECHO).ready()
+    limit = 100 << 20
+    with dial(runner) as ws:
+        ws.send(bytes(limit))
+        assert len(ws.recv(timeout=60)) == limit
+        ws.send([bytes(limit), b"1"])
+        assert closed(ws)[0] == 1009
+
+
+def test_before_the_model_is_ready(start, tmp_path):
+    runner = start(
+        """
+        import asyncio
+        class Model:
+            async def load(self):
+                await asyncio.Event().wait()
+            async def websocket(self, websocket):
+                pass
+        """
+    ).listening()
+    with pytest.raises(InvalidStatus) as error:
+        dial(runner)
+    assert error.value.response.status_code == 503
+
+
+def test_pings_end_a_socket_whose_client_is_dead(start):
+    runner = start(
+        ECHO, config="runtime: {transport: {kind: websocket, ping_interval_seconds: 0.05, ping_timeout_seconds: 0.1}}\n"
+    ).ready()
+    with dial(runner, ping_interval=None) as ws:
+        ws.send("x")
+        assert ws.recv(timeout=60) == "x"
+        # A client that answers nothing any more: its reading thread stops on a full queue, so no pong is sent.
+        ws.protocol.receive_data = lambda data: None
+        runner.says("left with")

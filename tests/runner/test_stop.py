@@ -1,0 +1,115 @@
+"""SIGTERM: nothing new, all that is in flight to its end, and that bounded."""
+
+import socket
+import threading
+
+import pytest
+from conftest import PREDICT, until
+from test_sockets import ECHO, closed, dial
+
+GATED = """
+    import os, time
+    class Model:
+        def wait(self):
+            print("in flight", flush=True)
+            while not os.path.exists(os.environ["GO"]):
+                time.sleep(0.01)
+        def predict(self, model_input):
+            self.wait()
+            return "whole"
+        def completions(self, body):
+            yield "first,"
+            self.wait()
+            yield "last"
+"""
+
+
+def refuses(runner):
+    try:
+        socket.create_connection(("127.0.0.1", runner.port)).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+@pytest.mark.parametrize("path, expected", [(PREDICT, '"whole"'), ("/v1/completions", "first,last")])
+def test_a_request_in_flight_is_finished(start, tmp_path, path, expected):
+    go = tmp_path / "go"
+    runner = start(GATED, GO=str(go)).ready()
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(runner.http.post(path, json=1)))
+    asking.start()
+    runner.says("in flight")
+    runner.terminate()
+    until(lambda: refuses(runner), "a closed listener")
+    assert runner.process.poll() is None
+    go.touch()
+    asking.join()
+    assert answers[0].text == expected
+    assert runner.ended() == 0
+
+
+def test_an_open_socket_is_kept(start):
+    runner = start(ECHO).ready()
+    with dial(runner) as ws:
+        ws.send("before")
+        assert ws.recv(timeout=60) == "before"
+        runner.terminate()
+        until(lambda: refuses(runner), "a closed listener")
+        ws.send("after")
+        assert ws.recv(timeout=60) == "after"
+        assert runner.process.poll() is None
+    assert runner.ended() == 0
+
+
+def test_the_grace_has_an_end(start, tmp_path):
+    runner = start(GATED + textwrap_socket(), GO=str(tmp_path / "never"), AMBIT_GRACE_SECONDS="0.2").ready()
+    with dial(runner) as ws:
+        ws.send("x")
+        asking = threading.Thread(target=ask_in_vain, args=[runner])
+        asking.start()
+        runner.says("in flight")
+        runner.terminate()
+        assert closed(ws)[0] == 1012
+    assert runner.ended() == 0
+    asking.join()
+    runner.says("2 requests and sockets are cut off")
+
+
+def textwrap_socket():
+    return """
+        async def websocket(self, ws):
+            while True:
+                await ws.receive_text()
+    """
+
+
+def ask_in_vain(runner):
+    try:
+        runner.predict(1)
+    except Exception:
+        pass
+
+
+def test_a_stop_while_the_model_loads(start, tmp_path):
+    runner = start(
+        """
+        import time
+        class Model:
+            def load(self):
+                print("loading", flush=True)
+                time.sleep(1000)
+            def predict(self, x):
+                return 1
+        """
+    ).listening()
+    runner.says("loading")
+    runner.terminate()
+    assert runner.ended() == 0
+
+
+def test_idle_connections_do_not_delay_the_stop(start):
+    runner = start(ECHO).ready()
+    assert runner.status("/") == 200  # its connection stays open
+    runner.terminate()
+    assert runner.ended() == 0
