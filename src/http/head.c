@@ -45,7 +45,7 @@ static enum http_header_id pick(str name, const enum http_header_id *ids, size_t
     pick(name, (const enum http_header_id[]){__VA_ARGS__},                                         \
          COUNT_OF(((const enum http_header_id[]){__VA_ARGS__})))
 
-_Static_assert(HTTP_HEADER_COUNT == 36, "a new name needs its place in http_header_id");
+_Static_assert(HTTP_HEADER_COUNT == 41, "a new name needs its place in http_header_id");
 
 enum http_header_id http_header_id(str name)
 {
@@ -76,13 +76,20 @@ enum http_header_id http_header_id(str name)
     case 16:
         return PICK(ID(CONTENT_ENCODING), ID(PROXY_CONNECTION));
     case 17:
-        return PICK(ID(TRANSFER_ENCODING));
+        return PICK(ID(TRANSFER_ENCODING), ID(SEC_WEBSOCKET_KEY));
     case 18:
         return PICK(ID(PROXY_AUTHENTICATE));
     case 19:
         return PICK(ID(PROXY_AUTHORIZATION));
+    case 20:
+        return PICK(ID(SEC_WEBSOCKET_ACCEPT));
     case 21:
-        return PICK(ID(X_LITELLM_CUSTOMER_ID), ID(X_LITELLM_END_USER_ID));
+        return PICK(ID(X_LITELLM_CUSTOMER_ID), ID(X_LITELLM_END_USER_ID),
+                    ID(SEC_WEBSOCKET_VERSION));
+    case 22:
+        return PICK(ID(SEC_WEBSOCKET_PROTOCOL));
+    case 24:
+        return PICK(ID(SEC_WEBSOCKET_EXTENSIONS));
     default:
         return HTTP_HEADER_OTHER;
     }

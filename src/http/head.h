@@ -34,6 +34,11 @@
     X(PROXY_CONNECTION, "proxy-connection")                                                        \
     X(REPR_DIGEST, "repr-digest")                                                                  \
     X(RETRY_AFTER, "retry-after")                                                                  \
+    X(SEC_WEBSOCKET_ACCEPT, "sec-websocket-accept")                                                \
+    X(SEC_WEBSOCKET_EXTENSIONS, "sec-websocket-extensions")                                        \
+    X(SEC_WEBSOCKET_KEY, "sec-websocket-key")                                                      \
+    X(SEC_WEBSOCKET_PROTOCOL, "sec-websocket-protocol")                                            \
+    X(SEC_WEBSOCKET_VERSION, "sec-websocket-version")                                              \
     X(SET_COOKIE, "set-cookie")                                                                    \
     X(TE, "te")                                                                                    \
     X(TRAILER, "trailer")                                                                          \
