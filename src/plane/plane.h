@@ -42,18 +42,23 @@ struct plane_events {
     void (*on_built)(void *ctx, struct plane *p, str deployment, str failure);
 };
 
+enum plane_stop { PLANE_DRAIN, PLANE_NOW };
+
 struct plane_ops {
     /* A package's folder becomes something that can be started. `archive` is the path of the
      * uploaded tar.gz. Building the same again while it is under way does nothing. */
     void (*build)(struct plane *p, str deployment, str archive, str config);
     /* 0, or a negative errno where it cannot even be tried. */
     int (*start)(struct plane *p, const struct plane_replica *replica);
-    /* Stops taking connections, waits until those it has are over or the drain limit has passed. */
-    void (*stop)(struct plane *p, str replica);
+    /* DRAIN: stops taking connections, waits until those it has are over or the drain limit has
+     * passed. NOW: closes them; also for one that is draining already. */
+    void (*stop)(struct plane *p, str replica, enum plane_stop how);
     /* Replicas that a predecessor of this process started and that still run: they are observed
      * from now on, with on_replica for each. `known` says which ones the fleet still has; all
-     * others are stopped. */
+     * others are stopped. When it returns, `runs` tells about all of them. */
     void (*adopt)(struct plane *p, bool (*known)(void *ctx, str replica), void *ctx);
+    /* Whether a replica's process runs, as far as this process knows. */
+    bool (*runs)(struct plane *p, str replica);
     /* Removes what a deployment or replica left: folders, logs. */
     void (*forget_replica)(struct plane *p, str replica);
     void (*forget_deployment)(struct plane *p, str deployment);
