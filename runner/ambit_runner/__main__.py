@@ -26,4 +26,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        # The folder that the command was started in, which may be the package's: a yaml.py there is not our yaml.
+        del sys.path[0]
     sys.exit(main(sys.argv[1:]))

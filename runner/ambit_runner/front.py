@@ -26,6 +26,10 @@ class Client:
         if self._read.is_set():
             await self._gone.wait()
             return {"type": "http.disconnect"}
+        if not self._has_body:
+            # Said here, because wait_until_gone may have taken the server's message that says so.
+            self._read.set()
+            return {"type": "http.request", "body": b"", "more_body": False}
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self._read.set()

@@ -1,6 +1,7 @@
 """Log lines: one JSON object each, on stdout, between whatever the model prints itself."""
 
 import contextvars
+import io
 import json
 import logging
 import sys
@@ -24,14 +25,29 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class Outlet(io.FileIO):
+    """stdout or stderr. Where nobody reads them any more, what is written is lost; a model's print() does not fail for that."""
+
+    def write(self, data):
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return len(data)
+
+
+def _outlet(descriptor):
+    return io.TextIOWrapper(
+        io.BufferedWriter(Outlet(descriptor, "w", closefd=False)), "utf-8", "backslashreplace", line_buffering=True
+    )
+
+
 def _not_broken(record):
     return not (record.exc_info and isinstance(record.exc_info[1], StreamBroken))
 
 
 def set_up(debug_logs):
     """Takes over the root logger, so that what the model logs looks the same and carries the request's id."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    sys.stdout, sys.stderr = _outlet(1), _outlet(2)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

@@ -14,7 +14,6 @@ import sys
 import threading
 
 import uvicorn
-from uvicorn.config import WS_PROTOCOLS
 
 from . import logs
 from .app import App
@@ -22,10 +21,14 @@ from .environment import poll_seconds
 from .metrics import Metrics
 from .model import Model
 from .package import PackageError, load_package
+from .socket_protocol import socket_protocol
 from .sockets import MESSAGE_BYTES_MAX
 
 DEFAULT_PORT = 8080
 BACKLOG = 2048
+# As much as a gateway may be told to pass.
+HEAD_BYTES_MAX = 1 << 20
+DEFAULT_DEAF_SECONDS = 60.0
 DEFAULT_GRACE_SECONDS = 3600.0
 # Longer than a gateway keeps a connection idle, so that it is never this side that closes one that is about to be used.
 KEEP_ALIVE_SECONDS = 3600
@@ -111,7 +114,8 @@ def make_server(package, app):
         app,
         loop="asyncio",
         http="h11",
-        ws="websockets-sansio" if "websockets-sansio" in WS_PROTOCOLS else "websockets",
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        ws=socket_protocol(number("AMBIT_DEAF_SOCKET_SECONDS", DEFAULT_DEAF_SECONDS, float)),
         backlog=BACKLOG,
         ws_max_size=MESSAGE_BYTES_MAX,
         ws_ping_interval=package.ping_interval,

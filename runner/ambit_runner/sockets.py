@@ -1,5 +1,6 @@
 """WebSockets, handed to Model.websocket once they are accepted."""
 
+import asyncio
 import logging
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -36,7 +37,7 @@ class SocketEndpoint:
         ws = ModelSocket(scope, receive, send)
         if not self.model.ready:
             await ws.receive()
-            await ws.send_denial_response(self.refusal())
+            await self._deny(ws)
             return
         await ws.accept()
         if self.model.websocket is None:
@@ -49,10 +50,18 @@ class SocketEndpoint:
         finally:
             self.metrics.sockets -= 1
 
+    async def _deny(self, ws):
+        if hasattr(ws, "send_denial_response"):
+            await ws.send_denial_response(self.refusal())
+        else:
+            await ws.close()  # Starlette before 0.37 knows only 403
+
     async def _converse(self, ws):
         try:
             await self.model.websocket(ws)
             await _close(ws, ENDED)
+        except asyncio.CancelledError:
+            log.info("websocket was cancelled: the client had left, or the time to stop was over")
         except WebSocketDisconnect as left:
             log.debug("the client left with %s", left.code)
         except Exception:

@@ -46,7 +46,7 @@ def run_build(package, venv, **environ):
 
 
 class Runner:
-    def __init__(self, python, package, folder, environ):
+    def __init__(self, python, package, folder, environ, unread=False):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = folder / "log"
@@ -57,7 +57,9 @@ class Runner:
         env |= environ
         with open(self.log_path, "wb") as log:
             words = [str(python), "-m", "ambit_runner", "serve", str(package)]
-            self.process = subprocess.Popen(words, env=env, stdout=log, stderr=log, cwd=folder)
+            self.process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE if unread else log, stderr=subprocess.STDOUT, cwd=folder)
+        if unread:
+            self.process.stdout.close()
         self.http = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
 
     def log(self):
@@ -134,14 +136,14 @@ def start(python, tmp_path):
     """start(model source, config=..., files=..., environment=..., NAME=value...): a runner that is stopped with the test."""
     runners = []
 
-    def begin(model=None, config="", files=None, package=None, environment=None, interpreter=None, **environ):
+    def begin(model=None, config="", files=None, package=None, environment=None, interpreter=None, unread=False, **environ):
         folder = tmp_path / f"runner{len(runners)}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         package = package or write_package(folder / "package", model, config, files)
         if environment is not None:
             (folder / "dynamic").mkdir()
             (folder / "dynamic/environment").write_text(json.dumps(environment))
-        runners.append(Runner(interpreter or python, package, folder, environ))
+        runners.append(Runner(interpreter or python, package, folder, environ, unread))
         return runners[-1]
 
     yield begin

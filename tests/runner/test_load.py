@@ -143,6 +143,13 @@ def test_other_names_relative_imports_and_folders(start):
     assert runner.predict(0).json() == [1, 2, 3, "4"]
 
 
+def test_the_folder_it_is_started_in_is_not_imported_from(start, tmp_path):
+    for name in ("yaml", "asyncio", "uvicorn"):
+        (tmp_path / "runner0").mkdir(exist_ok=True)
+        (tmp_path / "runner0" / f"{name}.py").write_text("raise SystemExit(9)")
+    assert start("class Model:\n  def predict(self, x): return x").ready().predict(1).json() == 1
+
+
 def test_environment_variables_of_the_package(start):
     runner = start(
         """
@@ -250,6 +257,23 @@ def test_is_healthy_decides_readiness_not_requests(start, tmp_path, kind):
     mood.write_text("?")
     assert runner.status() == 503
     runner.says("is_healthy failed")
+
+
+def test_a_log_that_nobody_reads(start):
+    runner = start(
+        """
+        import logging, sys
+        class Model:
+            def predict(self, model_input):
+                print("out")
+                print("err", file=sys.stderr)
+                logging.warning("logged")
+                return 1
+        """,
+        unread=True,
+    ).ready()
+    assert runner.predict(0).json() == 1
+    assert runner.predict(0).json() == 1
 
 
 def test_log_lines_and_prints(start):

@@ -147,6 +147,25 @@ def test_the_request_as_argument(start):
     assert runner.http.post("/v1/completions", json=[1]).json() == [[1], "POST"]
 
 
+def test_the_request_without_a_body(start):
+    runner = start(
+        """
+        import asyncio
+        from starlette.requests import Request
+        class Model:
+            async def predict(self, request: Request):
+                await asyncio.sleep(0.05)
+                return len(await request.body())
+        """
+    ).ready()
+    assert runner.http.post(PREDICT).json() == 0
+
+
+def test_a_long_head(start):
+    runner = start(ECHO).ready()
+    assert runner.predict(1, headers={"x-long": "x" * 900_000}).json() == 1
+
+
 def test_messagepack(start, tmp_path):
     no = start(ECHO).ready()
     headers = {"content-type": "application/octet-stream"}

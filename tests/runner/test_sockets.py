@@ -1,6 +1,7 @@
 """WebSockets through a client library: both ways, the codes they close with, and pings."""
 
 import pytest
+from conftest import until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -75,6 +76,12 @@ def test_a_message_beyond_the_limit(start):
         assert len(ws.recv(timeout=60)) == limit
         ws.send([bytes(limit), b"1"])
         assert closed(ws)[0] == 1009
+    with dial(runner) as ws:
+        try:
+            ws.send(bytes(limit + 1))
+        except ConnectionClosed:
+            pass
+        assert closed(ws)[0] == 1009
 
 
 def test_before_the_model_is_ready(start, tmp_path):
@@ -103,3 +110,75 @@ def test_pings_end_a_socket_whose_client_is_dead(start):
         # A client that answers nothing any more: its reading thread stops on a full queue, so no pong is sent.
         ws.protocol.receive_data = lambda data: None
         runner.says("left with")
+
+
+def test_a_model_that_takes_its_time_is_not_taken_for_a_dead_client(start, tmp_path):
+    runner = start(
+        """
+        import asyncio, os
+        class Model:
+            async def websocket(self, ws):
+                await ws.receive_text()
+                print("working", flush=True)
+                while not os.path.exists(os.environ["GO"]):
+                    await asyncio.sleep(0.01)
+                await ws.send_text(await ws.receive_text())
+        """,
+        config="runtime: {transport: {kind: websocket, ping_interval_seconds: 0.01, ping_timeout_seconds: 0.01}}\n",
+        GO=str(tmp_path / "go"),
+    ).ready()
+    with dial(runner) as ws:
+        ws.send("one")
+        ws.send("two")
+        ws.send("three")
+        runner.says("working")
+        # Many pings' worth of time, in which nothing is read.
+        for _ in range(100):
+            runner.status("/")
+        (tmp_path / "go").touch()
+        assert ws.recv(timeout=60) == "two"
+
+
+def test_a_model_that_does_not_notice_is_cancelled(start):
+    runner = start(
+        """
+        import asyncio
+        class Model:
+            async def websocket(self, ws):
+                print("deaf", flush=True)
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    print("cleaned up", flush=True)
+        """,
+        AMBIT_DEAF_SOCKET_SECONDS="0.05",
+    ).ready()
+    with dial(runner):
+        runner.says("deaf")
+    runner.says("cleaned up")
+    until(lambda: runner.metric("ambit_model_websockets_open") == 0, "no socket")
+    assert "Exception in ASGI" not in runner.log()
+
+
+def test_a_model_that_has_noticed_may_finish(start, tmp_path):
+    runner = start(
+        """
+        import asyncio, os
+        class Model:
+            async def websocket(self, ws):
+                await ws.receive()
+                print("noticed", flush=True)
+                while not os.path.exists(os.environ["GO"]):
+                    await asyncio.sleep(0.01)
+                print("finished", flush=True)
+        """,
+        AMBIT_DEAF_SOCKET_SECONDS="0",
+        GO=str(tmp_path / "go"),
+    ).ready()
+    with dial(runner):
+        pass
+    runner.says("noticed")
+    for _ in range(20):
+        runner.status("/")
+    (tmp_path / "go").touch()
+    runner.says("finished")

@@ -113,3 +113,18 @@ def test_idle_connections_do_not_delay_the_stop(start):
     assert runner.status("/") == 200  # its connection stays open
     runner.terminate()
     assert runner.ended() == 0
+
+
+def test_a_thread_that_the_model_left_behind(start):
+    runner = start(
+        """
+        import threading
+        class Model:
+            def load(self):
+                threading.Thread(target=threading.Event().wait, daemon=False).start()
+            def predict(self, x):
+                return x
+        """
+    ).ready()
+    runner.terminate()
+    assert runner.ended() == 0
