@@ -54,6 +54,7 @@ static void state_free(struct endpoint_state *s)
     tls_client_unref(s->origin.tls);
     mem_free((char *)s->origin.host.p);
     mem_free((char *)s->origin.unix_path.p);
+    mem_free((char *)s->origin.identity.p);
     mem_free(s->id);
     mem_free(s->registry_key);
     free(s);
@@ -149,6 +150,7 @@ static struct endpoint_state *state_new(struct registry *r, const struct catalog
         .port = e->port,
         .tls = e->tls ? tls_of(r, e) : NULL,
         .unix_path = {str_dup(e->unix_path), e->unix_path.n},
+        .identity = {str_dup(e->identity), e->identity.n},
     };
     snprintf(s->region, sizeof(s->region), "%.*s", STR_ARG(region));
     s->region_label = metrics_label(str_of(s->region));

@@ -35,6 +35,7 @@ void h1_client_close(struct client_conn *conn, enum transport_close how)
     resolver_cancel(&conn->query);
     if (transport_is_open(&c->t))
         transport_close(&c->t, how);
+    mem_free(TAKE(conn->proof));
     h1_conn_deinit(c);
     h1_conn_defer(c);
 }
@@ -332,9 +333,11 @@ static void on_dial_event(struct client_conn *conn, unsigned events)
     if (events & TRANSPORT_FAILED) {
         if (conn->c.t.error == TRANSPORT_E_TLS)
             h1_client_fail(conn, STREAM_TLS_FAILED);
+        else if (conn->proof)
+            h1_client_fail(conn, STREAM_CONNECT_FAILED);
         else
             h1_dial_next(conn);
-    } else if (events & TRANSPORT_CONNECTED) {
+    } else if (h1_dial_is_proven(conn)) {
         connected(conn);
     }
 }

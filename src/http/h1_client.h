@@ -16,6 +16,7 @@
 
 #include "base/map.h"
 #include "http/h1_tunnel.h"
+#include "http/identity.h"
 #include "http/upstream.h"
 
 enum { H1_DIAL_TRIES = 3 /* addresses of one host, within one deadline */ };
@@ -38,6 +39,13 @@ struct upstream_pool {
     bool retired;
 };
 
+/* Of a peer's identity, as far as it has come. */
+struct client_proof {
+    char expected[IDENTITY_PROOF_BYTES];
+    char got[IDENTITY_PROOF_BYTES];
+    size_t n;
+};
+
 struct client_conn {
     struct h1_conn c; /* first */
     struct upstream_pools *pools;
@@ -45,6 +53,7 @@ struct client_conn {
     struct list link;                     /* all of these pools */
     struct list idle_link;                /* of its origin, while IDLE */
     const struct upstream_origin *origin; /* while it is dialled */
+    struct client_proof *proof;           /* while the peer owes it */
     struct net_address address;
     struct resolver_query query;
     struct deadline deadline; /* to connect, or to stay idle; left armed when the state moves on */
@@ -111,6 +120,10 @@ void h1_client_on_tunnel_deadline(struct client_conn *conn);
 
 /* h1_dial.c */
 void h1_dial(struct client_conn *conn);
+
+/* Connected: asks the peer who it is, if the origin says so. Called for all that happens to the
+ * connection until then; true once nothing stands against a request. */
+bool h1_dial_is_proven(struct client_conn *conn);
 
 /* The address at hand did not answer: tries another one, or fails. */
 void h1_dial_next(struct client_conn *conn);

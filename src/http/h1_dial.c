@@ -1,7 +1,9 @@
 /*
  * From an origin to a connection: look the name up, connect, shake hands, all within the deadline
  * that the caller of upstream_open gave. Only a failure to connect tries another address: once TLS
- * has failed, other addresses of the same name would fail alike.
+ * has failed, other addresses of the same name would fail alike. A peer that has to prove who it is
+ * (identity.h) does so before the connection is told to be open: no byte of a request is there
+ * before that.
  */
 
 #include "http/h1_client.h"
@@ -49,6 +51,58 @@ void h1_dial(struct client_conn *conn)
         connect_to(conn);
     else if (r < 0)
         h1_client_fail_later(conn, STREAM_CONNECT_FAILED);
+}
+
+static bool send_challenge(struct client_conn *conn)
+{
+    char line[IDENTITY_CHALLENGE_BYTES];
+    const struct iovec iov = {line, sizeof(line)};
+
+    conn->proof = mem_zalloc(sizeof(*conn->proof));
+    /* Nothing was written to this socket before, so it takes a line. */
+    return identity_challenge(conn->origin->identity, line, conn->proof->expected) == 0 &&
+           transport_writev(&conn->c.t, &iov, 1) == (ssize_t)sizeof(line);
+}
+
+/* Reads the proof and not a byte more: what follows belongs to the first exchange. */
+static ssize_t read_proof(struct client_conn *conn)
+{
+    struct client_proof *proof = conn->proof;
+    ssize_t n = -EAGAIN;
+
+    while (proof->n < sizeof(proof->got) && conn->c.t.readable) {
+        n = transport_read(&conn->c.t, proof->got + proof->n, sizeof(proof->got) - proof->n);
+        if (n <= 0)
+            return n;
+        proof->n += (size_t)n;
+    }
+    return n;
+}
+
+bool h1_dial_is_proven(struct client_conn *conn)
+{
+    struct client_proof *proof;
+    ssize_t n;
+
+    if (conn->origin->identity.n == 0)
+        return true;
+    if (!conn->proof && !send_challenge(conn)) {
+        h1_client_fail(conn, STREAM_CONNECT_FAILED);
+        return false;
+    }
+    proof = conn->proof;
+    n = read_proof(conn);
+    if (proof->n < sizeof(proof->got)) {
+        if (n != -EAGAIN && n <= 0)
+            h1_client_fail(conn, STREAM_CONNECT_FAILED);
+        return false;
+    }
+    if (!identity_proves(proof->expected, str_make(proof->got, proof->n))) {
+        h1_client_fail(conn, STREAM_CONNECT_FAILED);
+        return false;
+    }
+    mem_free(TAKE(conn->proof));
+    return true;
 }
 
 void h1_dial_give_up_address(struct client_conn *conn)

@@ -28,6 +28,8 @@ struct upstream_origin {
     uint16_t port;
     struct tls_client *tls; /* NULL: plaintext */
     str unix_path;          /* set instead of host and port for a Unix socket */
+    str identity; /* secret, "" if none: who does not prove it (identity.h) is sent nothing else,
+                     and the stream is reset with STREAM_CONNECT_FAILED */
 };
 
 struct upstream_limits {
