@@ -15,7 +15,7 @@ requirements=tests/functional/requirements.txt
 node=tests/functional/node
 
 packages=(gcc libc6-dev make meson ninja-build pkg-config libc-ares-dev libssl-dev libjansson-dev libyaml-dev
-    libsqlite3-dev libcurl4-openssl-dev ca-certificates curl git)
+    libsqlite3-dev libcurl4-openssl-dev libarchive-dev ca-certificates curl git)
 
 # The compiler runtime (sanitizers, libFuzzer) is a package of its own, named after clang's version.
 clang_version() {

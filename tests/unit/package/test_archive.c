@@ -1,0 +1,453 @@
+#include "base/buf.h"
+#include "base/mem.h"
+#include "package/archive.h"
+#include "package/tree.h"
+#include "unit/test.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A scratch folder for every test; what is in it is named by p(). */
+static char scratch[64];
+static struct package_about about;
+static struct package_error error;
+
+static const char *p(const char *name)
+{
+    static char paths[4][1024];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+
+    (void)snprintf(path, sizeof(paths[0]), "%s/%s", scratch, name);
+    return path;
+}
+
+static void put_file(const char *name, const char *content, mode_t mode)
+{
+    int fd = open(p(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+    CHECK(fd >= 0);
+    CHECK_INT(write(fd, content, strlen(content)), strlen(content));
+    close(fd);
+}
+
+static str content_of(const char *name)
+{
+    static char text[4096];
+    int fd = open(p(name), O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text));
+
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 ? STR("(none)") : str_make(text, (size_t)n);
+}
+
+static mode_t mode_of(const char *name)
+{
+    struct stat st;
+
+    CHECK(lstat(p(name), &st) == 0);
+    return st.st_mode & 07777;
+}
+
+static bool is_there(const char *name)
+{
+    struct stat st;
+
+    return lstat(p(name), &st) == 0;
+}
+
+/* How many names are in the scratch folder itself. */
+static size_t count_names(void)
+{
+    DIR *folder = opendir(scratch);
+    size_t n = 0;
+
+    CHECK(folder);
+    while (readdir(folder))
+        n++;
+    closedir(folder);
+    return n - 2;
+}
+
+/* --- archives made by hand */
+
+enum what { END, FOLDER, TEXT, PROGRAM, LINK, HARD, PIPE, DEVICE, HOLES };
+
+struct item {
+    enum what what;
+    const char *name;
+    const char *content; /* or what is linked to */
+};
+
+static void put_item(struct archive *a, const struct item *item)
+{
+    static const mode_t types[] = {
+        [FOLDER] = AE_IFDIR, [TEXT] = AE_IFREG, [PROGRAM] = AE_IFREG, [LINK] = AE_IFLNK,
+        [HARD] = AE_IFREG,   [PIPE] = AE_IFIFO, [DEVICE] = AE_IFCHR,  [HOLES] = AE_IFREG};
+    struct archive_entry *entry = archive_entry_new();
+    static char zeros[1 << 20];
+    bool text = item->what == TEXT || item->what == PROGRAM;
+    const char *content = item->what == HOLES ? zeros : item->content;
+    size_t n = text ? strlen(item->content) : item->what == HOLES ? sizeof(zeros) : 0;
+
+    archive_entry_copy_pathname(entry, item->name);
+    archive_entry_set_mode(entry, types[item->what] | (item->what == PROGRAM ? 04755 : 0644));
+    archive_entry_set_size(entry, (la_int64_t)n);
+    archive_entry_set_uid(entry, 12345);
+    if (item->what == LINK)
+        archive_entry_copy_symlink(entry, item->content);
+    if (item->what == HARD)
+        archive_entry_copy_hardlink(entry, item->content);
+    if (item->what == HOLES)
+        archive_entry_sparse_add_entry(entry, (1 << 20) - 4, 4);
+    CHECK(archive_write_header(a, entry) >= ARCHIVE_WARN);
+    if (n)
+        CHECK(archive_write_data(a, content, n) > 0);
+    archive_entry_free(entry);
+}
+
+/* A descriptor in memory; items end with END. */
+static int archive_of(const struct item *items)
+{
+    int fd = memfd_create("archive", MFD_CLOEXEC);
+    struct archive *a = archive_write_new();
+
+    CHECK(fd >= 0 && archive_write_set_format_pax(a) == ARCHIVE_OK);
+    CHECK(archive_write_set_format_option(a, NULL, "hdrcharset", "BINARY") == ARCHIVE_OK);
+    CHECK(archive_write_add_filter_gzip(a) == ARCHIVE_OK);
+    CHECK(archive_write_open_fd(a, fd) == ARCHIVE_OK);
+    for (; items->what != END; items++)
+        put_item(a, items);
+    CHECK(archive_write_close(a) == ARCHIVE_OK);
+    archive_write_free(a);
+    return fd;
+}
+
+static int unpack_limited(const struct item *items, const struct package_limits *limits)
+{
+    int fd = archive_of(items), result;
+
+    result = package_unpack(fd, p("out"), limits, &about, &error);
+    close(fd);
+    return result;
+}
+
+#define UNPACK(...)                                                                                \
+    unpack_limited((const struct item[]){__VA_ARGS__, {.what = END}}, &package_limits_default)
+
+static void begin(void)
+{
+    (void)snprintf(scratch, sizeof(scratch), "/tmp/test_archive.XXXXXX");
+    CHECK(mkdtemp(scratch));
+    error.message[0] = 0;
+}
+
+static void finish(void)
+{
+    CHECK_INT(tree_remove(scratch), 0);
+    CHECK(!is_there(""));
+}
+
+/* --- there and back */
+
+static void test_there_and_back(void)
+{
+    int fd = memfd_create("archive", MFD_CLOEXEC);
+    char sha256[PACKAGE_SHA256_BYTES];
+    uint64_t bytes;
+
+    begin();
+    CHECK(mkdir(p("in"), 0755) == 0 && mkdir(p("in/model"), 0755) == 0 &&
+          mkdir(p("in/empty"), 0755) == 0 && mkdir(p("in/.git"), 0755) == 0);
+    put_file("in/config.yaml", "model_name: a\n", 0666);
+    put_file("in/model/model.py", "class Model: pass\n", 0644);
+    put_file("in/model/größe.txt", "ü", 0644);
+    put_file("in/run.sh", "#!/bin/sh\n", 0755);
+    put_file("in/model/model.pyc", "bytes", 0644);
+    put_file("in/.git/config", "[core]", 0644);
+    put_file("in/big.bin", "big", 0644);
+    put_file("in/.truss_ignore", "*.bin\n", 0644);
+    CHECK(symlink("../run.sh", p("in/model/link")) == 0);
+    CHECK_INT(package_pack(p("in"), fd, NULL, &about, &error), PACKAGE_FINE);
+    CHECK_INT(about.files, 5);
+    CHECK_INT(about.entries, 8);
+    CHECK_INT(about.content_bytes, 14 + 18 + 2 + 10 + 6);
+    CHECK_INT(package_digest(fd, sha256, &bytes), 0);
+    CHECK_STR(str_of(about.sha256), sha256);
+    CHECK_INT(about.archive_bytes, bytes);
+    CHECK_INT(package_unpack(fd, p("out"), NULL, &about, &error), PACKAGE_FINE);
+    CHECK_STR(str_of(about.sha256), sha256);
+    CHECK_INT(about.files, 5);
+    CHECK_INT(about.entries, 8);
+    CHECK_INT(about.content_bytes, 50);
+    CHECK_STR(content_of("out/config.yaml"), "model_name: a\n");
+    CHECK_STR(content_of("out/model/größe.txt"), "ü");
+    CHECK_STR(content_of("out/model/link"), "#!/bin/sh\n");
+    CHECK_INT(mode_of("out"), 0700);
+    CHECK_INT(mode_of("out/model"), 0700);
+    CHECK_INT(mode_of("out/empty"), 0700);
+    CHECK_INT(mode_of("out/config.yaml"), 0600);
+    CHECK_INT(mode_of("out/run.sh"), 0700);
+    CHECK(!is_there("out/.git") && !is_there("out/model/model.pyc") && !is_there("out/big.bin"));
+    CHECK_INT(count_names(), 2);
+    close(fd);
+    finish();
+}
+
+static void test_equal_folders_make_equal_archives(void)
+{
+    static const char *const orders[2][3] = {{"a", "b", "c"}, {"c", "a", "b"}};
+    char first[PACKAGE_SHA256_BYTES] = "";
+
+    for (size_t i = 0; i < 2; i++) {
+        int fd = memfd_create("archive", MFD_CLOEXEC);
+
+        begin();
+        for (size_t j = 0; j < 3; j++) {
+            struct timespec times[2] = {{.tv_sec = (time_t)(i * 1000)}, {.tv_sec = (time_t)j}};
+
+            put_file(orders[i][j], orders[i][j], i ? 0600 : 0664);
+            CHECK(utimensat(AT_FDCWD, p(orders[i][j]), times, 0) == 0);
+        }
+        CHECK_INT(package_pack(scratch, fd, NULL, &about, &error), PACKAGE_FINE);
+        if (i)
+            CHECK_STR(str_of(about.sha256), first);
+        memcpy(first, about.sha256, sizeof(first));
+        close(fd);
+        finish();
+    }
+}
+
+/* --- packing what cannot be packed */
+
+static int pack_result(void)
+{
+    int fd = memfd_create("archive", MFD_CLOEXEC), result;
+
+    result = package_pack(scratch, fd, NULL, &about, &error);
+    close(fd);
+    return result;
+}
+
+static void test_what_cannot_be_packed(void)
+{
+    begin();
+    CHECK_INT(pack_result(), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the folder has no files");
+    put_file("a", "a", 0600);
+    CHECK(symlink("../../etc/passwd", p("out")) == 0);
+    CHECK_INT(pack_result(), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message),
+              "the symbolic link \"out\" leads out of the package, to \"../../etc/passwd\"");
+    CHECK(unlink(p("out")) == 0 && mkfifo(p("pipe"), 0600) == 0);
+    CHECK_INT(pack_result(), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "\"pipe\" is neither file, folder nor link");
+    CHECK(unlink(p("pipe")) == 0);
+    put_file("a\nb", "a", 0600);
+    CHECK_INT(pack_result(), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the name \"a?b\" has control characters, or is not UTF-8");
+    put_file(".truss_ignore", "a?b", 0600);
+    CHECK_INT(pack_result(), PACKAGE_FINE);
+    finish();
+    CHECK_INT(pack_result(), -ENOENT);
+}
+
+static void test_packing_is_bounded(void)
+{
+    struct package_limits limits = {1 << 20, 4, 2};
+    int fd = memfd_create("archive", MFD_CLOEXEC);
+
+    begin();
+    put_file("a", "aa", 0600);
+    put_file("b", "bb", 0600);
+    CHECK_INT(package_pack(scratch, fd, &limits, &about, &error), PACKAGE_FINE);
+    limits.content_bytes = 3;
+    CHECK_INT(package_pack(scratch, fd, &limits, &about, &error), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the files of the folder have more than 3 bytes");
+    limits = (struct package_limits){1 << 20, 4, 1};
+    CHECK_INT(package_pack(scratch, fd, &limits, &about, &error), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the folder has more than 1 entries");
+    limits = (struct package_limits){10, 4, 2};
+    CHECK_INT(package_pack(scratch, fd, &limits, &about, &error), PACKAGE_REFUSED);
+    CHECK(str_starts(str_of(error.message), STR("the archive has ")));
+    close(fd);
+    finish();
+}
+
+/* --- hostile archives */
+
+static void test_what_is_refused(void)
+{
+    static const struct {
+        struct item items[4];
+        const char *why;
+    } rows[] = {
+        {{{TEXT, "/etc/a", "x"}}, "the entry \"/etc/a\" is absolute"},
+        {{{TEXT, "../a", "x"}}, "the entry \"../a\" leads out of the package with \"..\""},
+        {{{TEXT, "a/../../b", "x"}},
+         "the entry \"a/../../b\" leads out of the package with \"..\""},
+        {{{FOLDER, "..", NULL}}, "the entry \"../\" leads out of the package with \"..\""},
+        {{{TEXT, "a\033[2J", "x"}}, "the entry \"a?[2J\" has control characters, or is not UTF-8"},
+        {{{TEXT, "a\xff", "x"}}, "the entry \"a?\" has control characters, or is not UTF-8"},
+        {{{TEXT, "a", "x"}, {TEXT, "a", "y"}}, "the entry \"a\" is there twice"},
+        {{{TEXT, "a", "x"}, {TEXT, "./a", "y"}}, "the entry \"a\" is there twice"},
+        {{{TEXT, "a", "x"}, {TEXT, "a/b", "y"}},
+         "the entry \"a\" is used as a folder, and is none"},
+        {{{FOLDER, "a", NULL}, {TEXT, "a", "y"}}, "the entry \"a\" is there twice"},
+        {{{LINK, "a", "/etc"}}, "the entry \"a\" is a symbolic link that leads out of the package"},
+        {{{LINK, "a", ".."}}, "the entry \"a\" is a symbolic link that leads out of the package"},
+        {{{LINK, "a/b", "../../c"}},
+         "the entry \"a/b\" is a symbolic link that leads out of the package"},
+        {{{LINK, "a/b", "c/../../../d"}},
+         "the entry \"a/b\" is a symbolic link that leads out of the package"},
+        {{{LINK, "a", "b"}, {TEXT, "a/c", "x"}}, "the entry \"a\" is there twice"},
+        {{{FOLDER, "b", NULL}, {LINK, "a", "b"}, {TEXT, "a", "x"}},
+         "the entry \"a\" is there twice"},
+        {{{HARD, "a", "/etc/passwd"}},
+         "the entry \"a\" is a hard link to something outside of the package"},
+        {{{HARD, "a", "../b"}},
+         "the entry \"a\" is a hard link to something outside of the package"},
+        {{{HARD, "a", "b"}}, "the entry \"a\" is a hard link to a file that is not before it"},
+        {{{LINK, "b", "c"}, {HARD, "a", "b"}},
+         "the entry \"a\" is a hard link to a file that is not before it"},
+        {{{FOLDER, "b", NULL}, {HARD, "a", "b"}},
+         "the entry \"a\" is a hard link to a file that is not before it"},
+        {{{PIPE, "a", NULL}}, "the entry \"a\" is neither file, folder nor link"},
+        {{{DEVICE, "a", NULL}}, "the entry \"a\" is neither file, folder nor link"},
+        {{{HOLES, "a", NULL}}, "the entry \"a\" has holes"},
+        {{{FOLDER, "a", NULL}}, "the archive has no files"},
+        {{{TEXT, ".", "x"}}, "the entry \".\" is the package's own folder"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin();
+        CHECK_INT(unpack_limited(rows[i].items, NULL), PACKAGE_REFUSED);
+        CHECK_STR(str_of(error.message), rows[i].why);
+        CHECK_INT(count_names(), 0);
+        finish();
+    }
+}
+
+static void test_links_inside(void)
+{
+    begin();
+    CHECK_INT(UNPACK({LINK, "a/link", "../b/file"}, {TEXT, "b/file", "content"},
+                     {HARD, "c/same", "./b/file"}, {LINK, "dangling", "nowhere"},
+                     {PROGRAM, "d/e/f", "run"}),
+              PACKAGE_FINE);
+    CHECK_STR(content_of("out/a/link"), "content");
+    CHECK_STR(content_of("out/c/same"), "content");
+    CHECK_INT(mode_of("out/d/e/f"), 0700);
+    CHECK(is_there("out/dangling"));
+    CHECK_INT(about.content_bytes, 10);
+    CHECK_INT(about.files, 2);
+    CHECK_INT(about.entries, 10);
+    finish();
+}
+
+static void test_unpacking_is_bounded(void)
+{
+    static const struct item items[] = {
+        {TEXT, "a/b", "0123456789"}, {TEXT, "c", "0123456789"}, {.what = END}};
+    struct package_limits limits = {1 << 20, 20, 3};
+
+    begin();
+    CHECK_INT(unpack_limited(items, &limits), PACKAGE_FINE);
+    finish();
+    begin();
+    limits.content_bytes = 19;
+    CHECK_INT(unpack_limited(items, &limits), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the files of the archive have more than 19 bytes");
+    limits = (struct package_limits){1 << 20, 20, 2};
+    CHECK_INT(unpack_limited(items, &limits), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the archive has more than 2 entries");
+    limits = (struct package_limits){50, 20, 3};
+    CHECK_INT(unpack_limited(items, &limits), PACKAGE_REFUSED);
+    CHECK(str_ends(str_of(error.message), STR(" bytes; at most 50")));
+    CHECK_INT(count_names(), 0);
+    finish();
+}
+
+/* The same folder again and again makes nothing, and must not go on for ever. */
+static void test_entries_that_make_nothing_are_bounded(void)
+{
+    static const struct item items[] = {{FOLDER, "a", NULL}, {FOLDER, "a", NULL},
+                                        {FOLDER, ".", NULL}, {FOLDER, "a", NULL},
+                                        {FOLDER, "a", NULL}, {.what = END}};
+    const struct package_limits limits = {1 << 20, 20, 2};
+
+    begin();
+    CHECK_INT(unpack_limited(items, &limits), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the archive has more than 2 entries");
+    finish();
+}
+
+static void test_a_folder_that_is_there_stays(void)
+{
+    begin();
+    CHECK(mkdir(p("out"), 0755) == 0);
+    CHECK_INT(UNPACK({TEXT, "a", "x"}), -EEXIST);
+    CHECK_INT(count_names(), 1);
+    CHECK(!is_there("out/a"));
+    finish();
+    CHECK_INT(UNPACK({TEXT, "a", "x"}), -ENOENT);
+}
+
+static void test_damage(void)
+{
+    static const struct item items[] = {{TEXT, "a", "0123456789"}, {.what = END}};
+    int fd = archive_of(items);
+    struct stat st;
+
+    begin();
+    CHECK(fstat(fd, &st) == 0);
+    for (off_t n = st.st_size - 9; n >= 0; n -= 7) {
+        CHECK(ftruncate(fd, n) == 0);
+        CHECK_INT(package_unpack(fd, p("out"), NULL, &about, &error), PACKAGE_REFUSED);
+        CHECK(str_starts(str_of(error.message),
+                         n < 3 ? STR("the archive is not a .tar.gz") : STR("the archive cannot")));
+        CHECK_INT(count_names(), 0);
+    }
+    CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, "PK\3\4", 4, 0) == 4);
+    CHECK_INT(package_unpack(fd, p("out"), NULL, &about, &error), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the archive is not a .tar.gz file");
+    close(fd);
+    finish();
+}
+
+static void test_removing(void)
+{
+    begin();
+    CHECK(mkdir(p("a"), 0755) == 0 && mkdir(p("a/b"), 0755) == 0 && mkdir(p("keep"), 0755) == 0);
+    put_file("keep/file", "x", 0600);
+    put_file("a/b/c", "x", 0400);
+    CHECK(symlink("../keep", p("a/link")) == 0);
+    CHECK_INT(tree_remove(p("a")), 0);
+    CHECK(!is_there("a"));
+    CHECK_STR(content_of("keep/file"), "x");
+    CHECK_INT(tree_remove(p("a")), 0);
+    finish();
+}
+
+int main(void)
+{
+    RUN(test_there_and_back);
+    RUN(test_equal_folders_make_equal_archives);
+    RUN(test_what_cannot_be_packed);
+    RUN(test_packing_is_bounded);
+    RUN(test_what_is_refused);
+    RUN(test_links_inside);
+    RUN(test_unpacking_is_bounded);
+    RUN(test_entries_that_make_nothing_are_bounded);
+    RUN(test_a_folder_that_is_there_stays);
+    RUN(test_damage);
+    RUN(test_removing);
+    return test_end();
+}
