@@ -280,6 +280,15 @@ struct fleet_object *fleet_find(const struct fleet *f, enum fleet_kind kind, str
 struct fleet_object *fleet_first(const struct fleet *f, enum fleet_kind kind);
 struct fleet_object *fleet_next(const struct fleet *f, const struct fleet_object *o);
 
+static inline size_t fleet_count(const struct fleet *f, enum fleet_kind kind)
+{
+    size_t n = 0;
+
+    for (struct fleet_object *o = fleet_first(f, kind); o; o = fleet_next(f, o))
+        n++;
+    return n;
+}
+
 /* Typed: fleet_find_deployment(f, id) and so on. */
 #define X(id, name)                                                                                \
     static inline struct fleet_##name *fleet_find_##name(const struct fleet *f, str key)           \
