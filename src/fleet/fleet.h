@@ -34,7 +34,8 @@ struct fleet;
     X(PROMOTION, promotion)                                                                        \
     X(REPLICA, replica)                                                                            \
     X(SECRET, secret)                                                                              \
-    X(USAGE, usage)
+    X(USAGE, usage)                                                                                \
+    X(LEFTOVER, leftover)
 
 enum fleet_kind {
 #define X(id, name) FLEET_##id,
@@ -52,14 +53,15 @@ struct fleet_object {
     struct list link; /* of the fleet's objects of this kind, in the order of their making */
     struct fleet_object *before; /* as it was when the open transaction first touched it */
     bool added, removed;         /* by the open transaction */
+    size_t slot;                 /* scratch of a walk over the fleet; means nothing after it */
 };
 
 /* --- kinds
  *
- * Keys: team, user, model, deployment, promotion, replica, usage: the id. group: "{team}/{name}".
- * environment: "{model}/{name}". secret: "{team}/{name}". Times are wall clock nanoseconds, 0:
- * never. Ids of models, deployments, environments and so on that an object names are keys of those
- * kinds. */
+ * Keys: team, user, model, deployment, promotion, replica, usage, leftover: the id. group:
+ * "{team}/{name}". environment: "{model}/{name}". secret: "{team}/{name}". Times are wall clock
+ * nanoseconds, 0: never. Ids of models, deployments, environments and so on that an object names
+ * are keys of those kinds. */
 
 struct fleet_team {
     struct fleet_object object;
@@ -195,8 +197,9 @@ struct fleet_deployment {
     uint32_t restarts;   /* of replicas in a row without one becoming ready */
     int64_t restart_ns;  /* not before then */
     int64_t deadline_ns; /* of getting ready; 0: none */
-    int64_t used_ns;     /* newest demand */
+    int64_t used_ns;     /* newest demand, to within a few seconds */
     int64_t created_ns, deactivated_ns;
+    int64_t deploy_timeout_ns; /* as its push said; 0: the world's */
 };
 
 /* As documented; the last three are terminal. */
@@ -225,7 +228,11 @@ struct fleet_promotion {
     bool redeployed;
     str reason; /* why redeployed or reused, from one table */
     bool scale_down_previous, preserve_instance_type;
-    str candidate_environment; /* what the candidate was in before, for a failure */
+    bool pushed; /* the candidate was made by a push to the environment */
+    /* What a candidate that is reused was before, for a failure. */
+    str candidate_environment, candidate_rule, candidate_told;
+    enum fleet_target candidate_target;
+    uint32_t candidate_replicas; /* that have to be ready for the swap */
     enum fleet_promotion_status status;
     uint32_t percent_traffic;
     str error; /* of FAILED */
@@ -251,7 +258,7 @@ struct fleet_replica {
     uint32_t port;
     str identity; /* hex: what it proves on each connection */
     str why;      /* of its end */
-    int64_t created_ns, started_ns, ready_ns, stopping_ns;
+    int64_t created_ns, started_ns, ready_ns, stopping_ns, gone_ns;
 };
 
 struct fleet_secret {
@@ -267,6 +274,13 @@ struct fleet_usage {
     str id, model, model_name, environment, deployment, region, instance_type;
     int64_t from_ns, to_ns; /* 0: goes on */
     uint64_t replica_ms;
+};
+
+/* A deployment that is no more, until what it left outside has been removed. */
+struct fleet_leftover {
+    struct fleet_object object;
+    str id;           /* of the deployment */
+    int64_t alone_ns; /* since when no replica of it is left; 0: one is */
 };
 
 /* --- the fleet */
@@ -326,7 +340,8 @@ struct fleet_object *fleet_add(struct fleet *f, enum fleet_kind kind, str key);
 struct fleet_object *fleet_touch(struct fleet *f, struct fleet_object *o);
 void fleet_remove(struct fleet *f, struct fleet_object *o);
 
-/* Replaces a string that an object owns. */
+/* Replaces a string that an object owns. Bytes that are not UTF-8 become U+FFFD, so that what is in
+ * memory can be written and read back. */
 void fleet_set_str(str *field, str value);
 void fleet_set_strs(str **list, size_t *n, const str *values, size_t n_values);
 
