@@ -283,7 +283,9 @@ static void after_sending(struct client_conn *conn)
 {
     struct h1_conn *c = &conn->c;
 
-    if (h1_conn_take_writable(c))
+    if (conn->lingers)
+        h1_client_settle(conn);
+    else if (h1_conn_take_writable(c))
         c->stream.events->on_writable(c->stream.ctx, &c->stream);
 }
 
@@ -317,8 +319,6 @@ void h1_client_run_task(struct loop_task *task)
             after_sending(conn);
         if (conn->resumes && !c->closed)
             input(conn);
-        if (conn->lingers)
-            h1_client_settle(conn);
     }
 }
 

@@ -12,7 +12,7 @@ void h1_tunnel_begin(struct h1_conn *c)
     c->send_framing = H1_UNTIL_CLOSE;
     c->tunnel = true;
     c->received_head = c->sent_head = true;
-    c->received_all = c->sent_all = c->cut_short = c->held = false;
+    c->received_all = c->sent_all = false;
     h1_conn_defer(c);
 }
 

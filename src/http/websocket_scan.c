@@ -196,8 +196,7 @@ enum websocket_fault websocket_scan(struct websocket_scan *s, str bytes,
         s->fault = (uint8_t)judge_head(s);
         if (s->fault)
             break;
-        if (passed == 0 && before)
-            ret_passed->held = str_make((const char *)s->held, before);
+        ret_passed->held = str_make((const char *)s->held, before);
         begin_frame(s);
         passed = at;
     }

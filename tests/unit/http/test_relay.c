@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "http/h1_client.h"
 
 #include <arpa/inet.h>
 #include <openssl/evp.h>
@@ -36,6 +37,7 @@ static struct tls_server *tls;
 static int listener;
 static struct prng prng;
 static struct loop_io listener_io;
+static size_t n_echo_resets;
 
 /* --- the echo --- */
 
@@ -95,6 +97,7 @@ static void echo_reset(void *ctx, struct stream *s, enum stream_reset why, bool 
     struct echo *e = ctx;
 
     (void)why, (void)unprocessed;
+    n_echo_resets++;
     stream_release(s);
     buf_deinit(&e->pending);
     mem_free(e);
@@ -280,22 +283,28 @@ static void echo_once(size_t total, int64_t length)
     turn_some(loop);
 }
 
-static void tunnel_once(size_t total)
+static void open_tunnel(struct recorder *r)
 {
-    struct recorder r = {0};
     struct http_head head = {.method = HTTP_METHOD_GET,
                              .method_text = STR("GET"),
                              .target = STR("/echo"),
                              .authority = STR("a"),
                              .content_length = HTTP_LENGTH_NONE,
                              .upgrade = HTTP_UPGRADE_WEBSOCKET};
+
+    if (upstream_open(pools, &origin, 60000, &recorder_events, r, &r->s) == UPSTREAM_CONNECTING)
+        TURN_UNTIL(loop, r->opened || r->reset);
+    stream_send_head(r->s, &head, STREAM_END);
+    TURN_UNTIL(loop, r->status == 101 || r->reset);
+    CHECK(!r->reset);
+}
+
+static void tunnel_once(size_t total)
+{
+    struct recorder r = {0};
     size_t written = 0;
 
-    if (upstream_open(pools, &origin, 60000, &recorder_events, &r, &r.s) == UPSTREAM_CONNECTING)
-        TURN_UNTIL(loop, r.opened || r.reset);
-    stream_send_head(r.s, &head, STREAM_END);
-    TURN_UNTIL(loop, r.status == 101 || r.reset);
-    CHECK(!r.reset);
+    open_tunnel(&r);
     while (!write_some(&r, &written, total))
         CHECK(!r.reset);
     TURN_UNTIL(loop, r.ended || r.reset);
@@ -365,6 +374,22 @@ static void tunnels_pass_bytes_both_ways_with_tls(void)
     finish();
 }
 
+/* Somebody in between could have cut it: no end, but a reset. */
+static void a_fin_without_close_notify_resets_a_tunnel(void)
+{
+    struct recorder r = {0};
+
+    begin(true);
+    open_tunnel(&r);
+    n_echo_resets = 0;
+    shutdown(container_of(r.s, struct client_conn, c.stream)->c.t.io.fd, SHUT_WR);
+    TURN_UNTIL(loop, http_server_connections(server) == 0);
+    CHECK_INT(n_echo_resets, 1);
+    recorder_release(&r);
+    recorder_clear(&r);
+    finish();
+}
+
 int main(void)
 {
     loop = loop_new();
@@ -373,6 +398,7 @@ int main(void)
     RUN(bodies_pass_both_ways_with_tls);
     RUN(tunnels_pass_bytes_both_ways_in_plaintext);
     RUN(tunnels_pass_bytes_both_ways_with_tls);
+    RUN(a_fin_without_close_notify_resets_a_tunnel);
     resolver_free(resolver);
     loop_free(loop);
     return test_end();

@@ -71,6 +71,8 @@ static const struct frames cases[] = {
     {F("\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xffx"), .fault = WEBSOCKET_FAULT_TOO_BIG, SERVER},
     {F("\x82\x7e\x03\xe9x"), .fault = WEBSOCKET_FAULT_TOO_BIG, SERVER},
     {WHOLE("\x82\x7e\x03\xe8x"), .payload = 1, SERVER},
+    {F("\x02\x01x\x00\x01x\x80\x7e\x03\xe7x"), .passes = 6, .payload = 2,
+     .fault = WEBSOCKET_FAULT_TOO_BIG, SERVER},
     {F("\x02\x01x\x80\x7e\x03\xe8x"), .passes = 3, .payload = 1, .fault = WEBSOCKET_FAULT_TOO_BIG,
      SERVER},
 };
