@@ -512,7 +512,10 @@ static uint64_t handshake_bytes(struct pair *p)
     return info.tcpi_bytes_received;
 }
 
-/* A resumed handshake carries no certificate, so it is much shorter. */
+/* A resumed handshake carries no certificate, so it is much shorter. How long two of a kind are
+ * differs: signatures by a few bytes, and tickets, which are padded, by sixteen each. */
+enum { CERTIFICATE_BYTES = 400 };
+
 static void test_resumption(void)
 {
     struct tls_server *server = serve_for_clients();
@@ -527,7 +530,7 @@ static void test_resumption(void)
     dial(&p, tls_server_ref(server), tls_client_ref(client), STR("a.example"));
     second_time = handshake_bytes(&p);
     finish(&p);
-    CHECK(second_time < first);
+    CHECK(second_time + CERTIFICATE_BYTES < first);
 
     /* What was verified for one name says nothing about another, wherever its hash lies. */
     for (unsigned i = 0; i < 2000; i++) {
@@ -543,7 +546,7 @@ static void test_resumption(void)
     /* Another server can't read the ticket; the handshake is a full one again. */
     tls_server_unref(server);
     dial(&p, serve_for_clients(), tls_client_ref(client), STR("a.example"));
-    CHECK(handshake_bytes(&p) >= first - 16);
+    CHECK(handshake_bytes(&p) > second_time + CERTIFICATE_BYTES);
     finish(&p);
     tls_client_unref(client);
 }
