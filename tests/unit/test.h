@@ -53,6 +53,7 @@ static int tests_passed, tests_failed;
             tests_failed++;                                                                        \
             printf("not ok %s\n", #test);                                                          \
         }                                                                                          \
+        fflush(stdout); /* a sanitizer that ends the program leaves the rest unsaid */             \
     } while (0)
 
 static inline int test_end(void)
