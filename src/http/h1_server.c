@@ -46,6 +46,7 @@ void h1_server_close(struct server_conn *conn, enum transport_close how, enum st
     c->closed = c->dead = true;
     deadline_cancel(&conn->patience);
     deadline_cancel(&conn->stalled);
+    conn->waits_for = WAIT_NOTHING;
     transport_close(&c->t, how);
     h1_conn_deinit(c);
     h1_conn_defer(c);

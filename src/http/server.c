@@ -7,6 +7,8 @@
 #include "http/h1_server.h"
 #include "http/h1_write.h"
 
+#include <assert.h>
+
 struct http_server *http_server_new(struct loop *loop, const struct http_server_limits *limits,
                                     const struct http_server_handler *handler, void *ctx)
 {
@@ -75,6 +77,7 @@ void h1_server_drop(struct server_conn *conn)
 {
     struct http_server *server = conn->server;
 
+    assert(!deadline_is_set(&conn->patience) && !deadline_is_set(&conn->stalled));
     list_remove(&conn->link);
     server->n_connections--;
     mem_free(conn);

@@ -818,6 +818,33 @@ static void draining_leaves_idle_connections_their_time(void)
     finish();
 }
 
+static void on_drain(struct loop_message *message)
+{
+    (void)message;
+    http_server_drain(server, 60000);
+}
+
+/* The connection is reset, for there is an answer that the client has not read, and leaves memory
+ * at the end of the turn in which the server is told to drain. */
+static void draining_sets_no_time_for_what_has_ended(void)
+{
+    struct loop_message message = {.on_delivery = on_drain};
+
+    struct http_head head = response(200, 0);
+
+    begin();
+    say(GET("/"));
+    stream_send_head(r.s, &head, STREAM_END);
+    recorder_release(&r);
+    turn_some(loop);
+    close(client);
+    client = -1;
+    loop_post(loop, &message);
+    loop_turn(loop, 0);
+    CHECK_INT(http_server_connections(server), 0);
+    finish();
+}
+
 static void freeing_the_server_resets_what_is_open(void)
 {
     begin();
@@ -903,6 +930,7 @@ int main(void)
     RUN(a_client_that_takes_nothing_is_reset);
     RUN(draining_closes_after_the_answer);
     RUN(draining_leaves_idle_connections_their_time);
+    RUN(draining_sets_no_time_for_what_has_ended);
     RUN(freeing_the_server_resets_what_is_open);
     RUN(connections_are_small_and_hold_nothing_while_idle);
     RUN(the_scratch_word_belongs_to_the_connection);
