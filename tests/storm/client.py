@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import struct
+import time
 
 from http1 import Broken, Reader
 
@@ -28,6 +29,7 @@ class Connection(asyncio.Protocol):
         self.waiting = []
         self.reader = Reader(self.on_head, self.on_end, answers=True)
         self.lost = False
+        self.opened_at = time.monotonic()  # before there is anything that a kill could end
 
     @classmethod
     async def open(cls, port):

@@ -1,6 +1,7 @@
 """The server under test: started, killed in part, upgraded, stopped, and its logs read for what must not be there."""
 
 import asyncio
+import ctypes
 import json
 import os
 import re
@@ -8,6 +9,14 @@ import signal
 import subprocess
 
 BAD_LINES = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|ThreadSanitizer|runtime error:|Assertion|DEADLYSIGNAL")
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    """In the child, before it becomes the server: a storm that is killed leaves nothing behind on its ports."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Server:
@@ -28,10 +37,14 @@ class Server:
         environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
         with open(self.folder / "server.out", "wb") as out, open(self.folder / "server.err", "wb") as err:
             self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                            start_new_session=True)
+                                            start_new_session=True, preexec_fn=end_with_parent)
 
     def alive(self):
         return self.process.poll() is None
+
+    def announced(self):
+        """Whether this server, and no other one on its ports, says that it serves."""
+        return b"management " in (self.folder / "server.out").read_bytes()[:4096]
 
     def parts(self, role):
         """Process ids of the edges or of control."""

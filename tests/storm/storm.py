@@ -12,9 +12,11 @@ import argparse
 import asyncio
 import collections
 import json
+import os
 import pathlib
 import random
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -34,7 +36,7 @@ from world import MASTER, Draw  # noqa: E402
 
 KEPT_REQUESTS = 50000  # a late contact must still find the request it belongs to
 HANG_SECONDS = 30   # a request lasts 8 s at most; the rest is for slow machines, sanitizers and restarts
-QUIET_SECONDS = 20  # by then everything that failed must be back
+QUIET_SECONDS = 20  # a request that is refused for so long, while all is quiet, is refused for ever
 SITES = 12
 
 
@@ -219,7 +221,7 @@ class World:
         except TimeoutError:
             self.violation("hang", f"no answer after {HANG_SECONDS} s", request=request)
         except client.Gone as error:
-            self.gone(request, error, batch)
+            self.gone(request, error, batch, connection)
         except Broken as error:
             self.violation("broken_answer", str(error), request=request)
         finally:
@@ -235,10 +237,10 @@ class World:
             self.count(f"refusal {code}")
         self.judge.answer(request, message)
 
-    def gone(self, request, error, batch):
+    def gone(self, request, error, batch, connection):
         """The connection went before the answer was whole: somebody must have killed or cut something."""
         self.count("gone")
-        killed = any(at > request.sent_at - 3 for at in self.edge_kills)
+        killed = any(at > connection.opened_at for at in self.edge_kills)
         cut = any(c.fate in BREAKING for r in batch for c in r.contacts)
         if not killed and not cut and len(batch) == 1:
             self.violation("dropped", f"the connection ended without an answer, and nothing was killed: {error}", request=request)
@@ -302,7 +304,6 @@ class World:
             site.mood, site.lying = "healthy", None
             await site.listen()
         requests = RequestDraw(random.Random(f"{self.seed}/{self.number}/quiet"), Draw(self.random, SITES), self.oracle)
-        end = self.now() + QUIET_SECONDS
         checked = 0
         for _ in range(120):
             request = self.new_request(requests, calm=True)
@@ -310,7 +311,7 @@ class World:
             if not request.plain or wish.must_refuse or not self.oracle.must_serve(wish, self.now(), self.is_healthy):
                 continue
             checked += 1
-            served = False
+            served, end = False, self.now() + QUIET_SECONDS
             while not served and not self.violations:
                 served = await self.ask_once(request)
                 if not served and self.now() > end:
@@ -361,7 +362,7 @@ class World:
             self.violation("complaint", line)
 
     async def ready(self):
-        if not self.server.alive():
+        if not self.server.alive() or not self.server.announced():
             return False
         status, _ = await client.call(self.ports.gateway, MASTER, "GET", "/health/ready", timeout=2)
         return status == 200
@@ -385,6 +386,23 @@ class Totals(collections.Counter):
 class Ports:
     def __init__(self, base):
         self.gateway, self.control, self.upstream = base, base + 1, base + 10
+
+    @classmethod
+    def free(cls, base):
+        """From `base` on, or where somebody listens there, further up."""
+        ports = cls(base)
+        taken = any(map(is_taken, [ports.gateway, ports.control, *range(ports.upstream, ports.upstream + SITES)]))
+        return cls.free(base + 100) if taken else ports
+
+
+def is_taken(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def options():
@@ -413,6 +431,23 @@ def report(given, totals, began):
         print(f"  {what:36} {n}")
 
 
+def report_failure(given, world):
+    """What is to be read first comes last: of a long output often only the end is kept."""
+    violations = world.violations
+    for record in violations[:2] + [v for v in violations[2:] if v["kind"] == "complaint"][:30]:
+        print(json.dumps(record, indent=1, default=str))
+    print(f"storm: {len(violations)} violations; logs in {world.folder}\n"
+          f"storm: again: {sys.executable} {sys.argv[0]} --build {given.build} --seed {given.seed} --world {world.number}")
+    first = violations[0]
+    line = f"storm: seed {given.seed}, world {world.number}: {first['kind']}: {first['why']}"
+    if "answer" in first:
+        line += f"; the answer: {first['answer']['start']} {first['answer']['body'][:300]}"
+    print(line)
+    if "SUITE_NOTES" in os.environ:
+        with open(os.environ["SUITE_NOTES"], "a", encoding="utf-8") as f:
+            f.write(line + "\n")
+
+
 def main():
     given = options()
     totals = Totals()
@@ -424,16 +459,13 @@ def main():
         folder = given.logs / f"{given.seed}-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        world = World(given, given.seed, number, folder, Ports(given.port_base), totals)
+        world = World(given, given.seed, number, folder, Ports.free(given.port_base), totals)
         passed = asyncio.run(world.run())
         totals["worlds"] += 1
         print(f"storm: world {number} {'passed' if passed else 'FAILED'}, {totals['requests']} requests so far", flush=True)
         if not passed:
             report(given, totals, began)
-            for record in world.violations[:2] + [v for v in world.violations[2:] if v["kind"] == "complaint"][:30]:
-                print(json.dumps(record, indent=1, default=str))
-            print(f"storm: {len(world.violations)} violations; logs in {folder}\n"
-                  f"storm: again: {sys.executable} {sys.argv[0]} --build {given.build} --seed {given.seed} --world {number}")
+            report_failure(given, world)
             return 1
         if not given.keep:
             shutil.rmtree(folder)
