@@ -23,9 +23,19 @@ void api_error(struct api_call *call, unsigned status, const char *code, const c
     json_decref(call->json);
     call->status = status;
     call->changed = false;
-    call->json = json_pack("{s:{s:o,s:s,s:o,s:s}}", "error", "message", render_str(str_of(message)),
-                           "type", status >= 500 ? "server_error" : "invalid_request_error",
-                           "param", render_str(str_of(param)), "code", code);
+    call->etag = STR_NULL;
+    call->json =
+        json_pack("{s:{s:o,s:s,s:o,s:s},s:o}", "error", "message", render_str(str_of(message)),
+                  "type", status >= 500 ? "server_error" : "invalid_request_error", "param",
+                  render_str(str_of(param)), "code", code, "message", render_str(str_of(message)));
+}
+
+str api_path(const struct api_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->n_path; i++)
+        if (str_eq(call->path[i].name, str_of(name)))
+            return call->path[i].value;
+    return STR_NULL;
 }
 
 void api_store_failed(struct api_call *call)
@@ -107,10 +117,11 @@ static bool is_one_of(const char *name, const char *const *names, size_t n)
     return false;
 }
 
-static void refuse_member(struct api_call *call, const char *wrong, const char *const *names,
-                          size_t n)
+static void refuse_member(struct api_call *call, const char *where, const char *wrong,
+                          const char *const *names, size_t n)
 {
     str *list = arena_alloc(&call->arena, (n + 1) * sizeof(*list));
+    str param = *where ? arena_printf(&call->arena, "%s.%s", where, wrong) : str_of(wrong);
     struct buf expected;
 
     buf_init(&expected, 0);
@@ -120,28 +131,56 @@ static void refuse_member(struct api_call *call, const char *wrong, const char *
     }
     str near = str_near_match(str_of(wrong), list, n);
     if (near.n)
-        api_error(call, 400, "invalid_field", wrong, "%.200s is not known; did you mean %.*s?",
-                  wrong, STR_ARG(near));
+        api_error(call, 400, "invalid_field", param.p, "%.200s is not known; did you mean %.*s?",
+                  param.p, STR_ARG(near));
     else
-        api_error(call, 400, "invalid_field", wrong, "%.200s is not known; expected %.*s", wrong,
-                  STR_ARG(buf_str(&expected)));
+        api_error(call, 400, "invalid_field", param.p, "%.200s is not known; expected %.*s",
+                  param.p, STR_ARG(n ? buf_str(&expected) : STR("no members")));
     buf_deinit(&expected);
+}
+
+bool api_members(struct api_call *call, const json_t *object, const char *where,
+                 const char *const *names, size_t n)
+{
+    json_t *members = (json_t *)object, *value; /* jansson's loop wants it so; it changes nothing */
+    const char *name;
+
+    json_object_foreach(members, name, value)
+    {
+        if (is_one_of(name, names, n))
+            continue;
+        refuse_member(call, where, name, names, n);
+        return false;
+    }
+    return true;
 }
 
 json_t *api_body_of(struct api_call *call, const char *const *names, size_t n)
 {
-    json_t *body = api_body(call), *value;
-    const char *name;
+    json_t *body = api_body(call);
 
-    json_object_foreach(body, name, value)
-    {
-        if (is_one_of(name, names, n))
-            continue;
-        refuse_member(call, name, names, n);
-        json_decref(body);
-        return NULL;
+    if (!body || api_members(call, body, "", names, n))
+        return body;
+    json_decref(body);
+    return NULL;
+}
+
+json_t *api_optional_body_of(struct api_call *call, const char *const *names, size_t n)
+{
+    return call->request.body.n ? api_body_of(call, names, n) : json_object();
+}
+
+bool api_flag(struct api_call *call, const json_t *body, const char *name, int preset,
+              int *ret_flag)
+{
+    const json_t *value = json_object_get(body, name);
+
+    if (value && !json_is_null(value) && !json_is_boolean(value)) {
+        api_error(call, 400, "invalid_field", name, "%s: expected true or false", name);
+        return false;
     }
-    return body;
+    *ret_flag = json_is_boolean(value) ? json_is_true(value) : preset;
+    return true;
 }
 
 bool api_text(struct api_call *call, const json_t *body, const char *name, size_t most,

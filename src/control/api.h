@@ -14,6 +14,7 @@
 
 struct api_request {
     str method, path, query, body;
+    str if_match;    /* the header If-Match, "" : none */
     str actor;       /* id of the key, for audit */
     uint32_t scopes; /* enum catalog_scope */
 };
@@ -28,6 +29,7 @@ struct api_answer {
     unsigned status;
     str content_type;
     str allow; /* the methods that the path has, with a 405; else "" */
+    str etag;  /* of the object that the answer shows; "" : none */
     str body;
 };
 
@@ -40,18 +42,26 @@ void api_handle(struct api *api, const struct api_request *request, api_respond_
 
 /* --- for handlers */
 
+enum { API_PATH_PARAMETERS_MAX = 4 };
+
+/* What stands for one {name} in the path, decoded. */
+struct api_path_parameter {
+    str name, value;
+};
+
 /* One request and its answer. */
 struct api_call {
     struct api *api;
     struct api_request request;
-    str id;             /* what stands for {id} in the path, decoded */
+    struct api_path_parameter path[API_PATH_PARAMETERS_MAX];
+    size_t n_path;
     struct arena arena; /* of what the handler makes */
 
     unsigned status;
     json_t *json;    /* the answer, owned; NULL: `text` */
     struct buf text; /* of `content_type` */
     str content_type;
-    str allow;
+    str allow, etag;
     bool changed; /* policy: the answer waits until it is in force */
 
     api_respond_fn respond;
@@ -64,7 +74,11 @@ typedef enum api_progress (*api_handle_fn)(struct api_call *call);
 
 void api_finish(struct api_call *call);
 
-/* OpenAI's error shape. `param` may be NULL. */
+/* What stands for {name} in the path; STR_NULL where the route has no such parameter. */
+str api_path(const struct api_call *call, const char *name);
+
+/* OpenAI's error shape, and the message once more as a member of its own, which Baseten's clients
+ * read. `param` may be NULL. */
 void api_error(struct api_call *call, unsigned status, const char *code, const char *param,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 
@@ -83,6 +97,12 @@ bool api_commit(struct api_call *call, struct change *change);
 json_t *api_body(struct api_call *call);
 /* The same, and every member must have one of these names. */
 json_t *api_body_of(struct api_call *call, const char *const *names, size_t n);
+/* No body at all is an empty object. */
+json_t *api_optional_body_of(struct api_call *call, const char *const *names, size_t n);
+/* Whether every member of `object`, which is the body's member `where` ("" : the body itself), has
+ * one of these names; if not, a 400 that names the member, with a near match. */
+bool api_members(struct api_call *call, const json_t *object, const char *where,
+                 const char *const *names, size_t n);
 
 /* A member that is a text of 1 to `most` bytes, in the call's arena; STR_NULL where it is absent or
  * null. False, and a 400, if it is anything else. */
@@ -92,6 +112,10 @@ bool api_text(struct api_call *call, const json_t *body, const char *name, size_
 /* A member that is a region rule, as canonical text in the call's arena; STR_NULL where it is
  * absent or null. False, and a 400 that names member, value and what was expected. */
 bool api_rule(struct api_call *call, const json_t *body, const char *name, str *ret_canonical);
+
+/* A member that is true or false; `preset` where it is absent or null. */
+bool api_flag(struct api_call *call, const json_t *body, const char *name, int preset,
+              int *ret_flag);
 
 /* JSON text in the call's arena. */
 str api_dump(struct api_call *call, const json_t *value);

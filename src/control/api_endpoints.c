@@ -24,10 +24,10 @@ static const struct catalog_endpoint *find(struct api_call *call)
     const struct catalog *c = call->api->policy->catalog;
 
     for (size_t i = 0; i < c->n_endpoints; i++)
-        if (str_eq(c->endpoints[i].id, call->id))
+        if (str_eq(c->endpoints[i].id, api_path(call, "id")))
             return &c->endpoints[i];
     api_error(call, 404, "not_found", "id", "there is no endpoint \"%.*s\"",
-              STR_ARG(str_upto(call->id, 200)));
+              STR_ARG(str_upto(api_path(call, "id"), 200)));
     return NULL;
 }
 
@@ -70,12 +70,12 @@ static void withdraw(struct api_call *call, const struct catalog_endpoint *e, st
     change_begin(&change, p, call->request.actor);
     if (change.error == 0)
         change_did(&change, store_withdrawn_put(p->store, &(struct store_withdrawn){
-                                                              .endpoint = call->id,
+                                                              .endpoint = api_path(call, "id"),
                                                               .reason = reason,
                                                               .observed = STR(""),
                                                               .since_ns = change.at_ns,
                                                           }));
-    finish(call, &change, STR("endpoint.withdraw"), call->id, before);
+    finish(call, &change, STR("endpoint.withdraw"), api_path(call, "id"), before);
     json_decref(before);
 }
 
@@ -100,7 +100,7 @@ static int on_withdrawn(void *ctx, const struct store_withdrawn *w)
 {
     const struct api_call *call = ctx;
 
-    return str_eq(w->endpoint, call->id); /* ends the walk */
+    return str_eq(w->endpoint, api_path(call, "id")); /* ends the walk */
 }
 
 enum api_progress api_endpoint_return(struct api_call *call)
@@ -126,10 +126,10 @@ enum api_progress api_endpoint_return(struct api_call *call)
     }
     json_t *before = endpoint_to_json(p->catalog, e);
     change_begin(&change, p, call->request.actor);
-    change_did(&change, change.error ? 0 : store_withdrawn_delete(p->store, call->id));
+    change_did(&change, change.error ? 0 : store_withdrawn_delete(p->store, api_path(call, "id")));
     /* What it had learnt was contradicted: it learns anew. */
-    change_did(&change, change.error ? 0 : store_observed_delete(p->store, call->id));
-    finish(call, &change, STR("endpoint.return_to_service"), call->id, before);
+    change_did(&change, change.error ? 0 : store_observed_delete(p->store, api_path(call, "id")));
+    finish(call, &change, STR("endpoint.return_to_service"), api_path(call, "id"), before);
     json_decref(before);
     return API_ANSWERED;
 }

@@ -1,9 +1,27 @@
 #pragma once
 
-/* The handlers behind the table of routes, and who has them. Nobody but api_routes.c and these
- * files includes this. */
+/* The table of routes, and the handlers behind it with who has them. Nobody but these files
+ * includes this. */
 
 #include "control/api.h"
+
+/* One method on one path. The OpenAPI document comes from the same rows: request, response and
+ * query parameters are names in openapi-schemas.json. */
+struct api_route {
+    const char *method;
+    const char *path; /* "{name}" stands for one segment */
+    uint32_t scopes;  /* one of them is needed; 0: no key at all */
+    api_handle_fn handle;
+    const char *summary;
+    const char *query;    /* names of parameters, separated by spaces; "" : none */
+    const char *request;  /* schema; "" : no body */
+    const char *response; /* schema of a 200; "" : text */
+};
+extern const struct api_route api_routes[];
+extern const size_t api_n_routes;
+
+/* api_openapi.c */
+enum api_progress api_openapi(struct api_call *call);
 
 /* api_customers.c */
 enum api_progress api_customer_new(struct api_call *call);

@@ -241,12 +241,12 @@ enum api_progress api_key_new(struct api_call *call)
 enum api_progress api_key_delete(struct api_call *call)
 {
     struct policy *p = call->api->policy;
-    const struct catalog_key *key = explain_find_key(p->catalog, call->id);
+    const struct catalog_key *key = explain_find_key(p->catalog, api_path(call, "id"));
     struct change change;
 
     if (!key) {
         api_error(call, 404, "not_found", "id", "there is no key \"%.*s\"",
-                  STR_ARG(str_upto(call->id, 200)));
+                  STR_ARG(str_upto(api_path(call, "id"), 200)));
         return API_ANSWERED;
     }
     if (strcmp(owner_of(p, key), "api") != 0) {

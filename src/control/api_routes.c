@@ -1,54 +1,13 @@
 /*
- * The table of the management API, and the way of a call through it: path, method, scope, handler,
- * answer. Whoever asks for a path that is not there learns so whatever their key may do; the paths
- * themselves are no secret.
+ * The way of a call through the management API: path, method, scope, handler, answer; the table is
+ * in api_table.c. Whoever asks for a path that is not there learns so whatever their key may do;
+ * the paths themselves are no secret.
  */
 
 #include "base/mem.h"
 #include "control/api_internal.h"
 
-struct route {
-    str method;
-    str path;        /* "{id}" stands for one segment */
-    uint32_t scopes; /* one of them is needed; 0: no key at all */
-    api_handle_fn handle;
-};
-
-#define READERS (SCOPE_POLICY_READ | SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
-
-static const struct route routes[] = {
-    {STR_INIT("POST"), STR_INIT("/customer/new"), SCOPE_CUSTOMERS, api_customer_new},
-    {STR_INIT("POST"), STR_INIT("/customer/update"), SCOPE_CUSTOMERS, api_customer_update},
-    {STR_INIT("GET"), STR_INIT("/customer/info"), SCOPE_CUSTOMERS, api_customer_info},
-    {STR_INIT("GET"), STR_INIT("/customer/list"), SCOPE_CUSTOMERS, api_customer_list},
-    {STR_INIT("POST"), STR_INIT("/customer/delete"), SCOPE_CUSTOMERS, api_customer_delete},
-    {STR_INIT("POST"), STR_INIT("/customer/block"), SCOPE_CUSTOMERS, api_customer_block},
-    {STR_INIT("POST"), STR_INIT("/customer/unblock"), SCOPE_CUSTOMERS, api_customer_unblock},
-    {STR_INIT("POST"), STR_INIT("/v1/keys"), SCOPE_KEYS, api_key_new},
-    {STR_INIT("GET"), STR_INIT("/v1/keys"), SCOPE_KEYS | READERS, api_key_list},
-    {STR_INIT("DELETE"), STR_INIT("/v1/keys/{id}"), SCOPE_KEYS, api_key_delete},
-    {STR_INIT("GET"), STR_INIT("/v1/organization"), READERS, api_organization_get},
-    {STR_INIT("PUT"), STR_INIT("/v1/organization"), SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN,
-     api_organization_put},
-    {STR_INIT("DELETE"), STR_INIT("/v1/organization"), SCOPE_POLICY_WIDEN, api_organization_delete},
-    {STR_INIT("GET"), STR_INIT("/v1/regions"), READERS, api_regions},
-    {STR_INIT("GET"), STR_INIT("/v1/zones"), READERS, api_zones},
-    {STR_INIT("GET"), STR_INIT("/v1/rules"), READERS, api_rules},
-    {STR_INIT("POST"), STR_INIT("/v1/permits/explain"), READERS, api_explain},
-    {STR_INIT("GET"), STR_INIT("/v1/endpoints"), READERS | SCOPE_OPERATE, api_endpoint_list},
-    {STR_INIT("POST"), STR_INIT("/v1/endpoints/{id}/withdraw"), SCOPE_OPERATE,
-     api_endpoint_withdraw},
-    {STR_INIT("POST"), STR_INIT("/v1/endpoints/{id}/return_to_service"), SCOPE_OPERATE,
-     api_endpoint_return},
-    {STR_INIT("GET"), STR_INIT("/v1/audit"), READERS, api_audit},
-    {STR_INIT("GET"), STR_INIT("/v1/reports/residency"), READERS, api_report_residency},
-    {STR_INIT("GET"), STR_INIT("/v1/edges"), READERS | SCOPE_OPERATE, api_edges},
-    {STR_INIT("GET"), STR_INIT("/v1/configuration"), READERS | SCOPE_OPERATE, api_configuration},
-    {STR_INIT("POST"), STR_INIT("/v1/reload"), SCOPE_OPERATE, api_reload},
-    {STR_INIT("GET"), STR_INIT("/metrics"), SCOPE_METRICS, api_metrics},
-    {STR_INIT("GET"), STR_INIT("/health/live"), 0, api_health_live},
-    {STR_INIT("GET"), STR_INIT("/health/ready"), 0, api_health_ready},
-};
+#include <assert.h>
 
 /* --- answering */
 
@@ -59,6 +18,7 @@ static void respond(struct api_call *call)
         .status = call->status,
         .content_type = call->content_type,
         .allow = call->allow,
+        .etag = call->etag,
         .body = call->json ? str_of(text) : buf_str(&call->text),
     };
 
@@ -97,23 +57,31 @@ void api_finish(struct api_call *call)
 
 /* --- finding the route */
 
-static bool match_path(str pattern, str path, str *ret_id)
-{
-    size_t brace = str_search(pattern, STR("{id}"));
-    str id = STR_NULL;
+struct raw_path {
+    struct api_path_parameter parameters[API_PATH_PARAMETERS_MAX];
+    size_t n;
+};
 
-    if (brace < pattern.n) {
-        if (!str_starts(path, str_upto(pattern, brace)))
+/* Segment by segment; a parameter stands for one that is not empty. */
+static bool match_path(str pattern, str path, struct raw_path *ret_found)
+{
+    ret_found->n = 0;
+    for (;;) {
+        size_t pattern_end = str_find(pattern, '/', 0), end = str_find(path, '/', 0);
+        str expected = str_upto(pattern, pattern_end), found = str_upto(path, end);
+
+        if (str_starts(expected, STR("{")) && found.n) {
+            assert(ret_found->n < API_PATH_PARAMETERS_MAX);
+            ret_found->parameters[ret_found->n++] =
+                (struct api_path_parameter){str_make(expected.p + 1, expected.n - 2), found};
+        } else if (!str_eq(expected, found)) {
             return false;
-        str rest = str_from(path, brace);
-        id = str_upto(rest, str_find(rest, '/', 0));
-        path = str_from(rest, id.n);
-        pattern = str_from(pattern, brace + 4);
-        if (id.n == 0)
-            return false;
+        }
+        if (pattern_end == pattern.n || end == path.n)
+            return pattern_end == pattern.n && end == path.n;
+        pattern = str_from(pattern, pattern_end + 1);
+        path = str_from(path, end + 1);
     }
-    *ret_id = id;
-    return str_eq(pattern, path);
 }
 
 /* Both of LiteLLM's prefixes. */
@@ -126,36 +94,54 @@ static str plain_path(struct api_call *call)
                : path;
 }
 
-static const struct route *find_route(struct api_call *call)
+static bool take_parameters(struct api_call *call, const struct raw_path *raw)
 {
-    const struct route *found = NULL;
-    str path = plain_path(call), id;
-    struct buf methods;
+    for (size_t i = 0; i < raw->n; i++) {
+        str value = api_decode(&call->arena, raw->parameters[i].value, API_PLUS_AS_IT_IS);
 
-    buf_init(&methods, 0);
-    for (size_t i = 0; i < COUNT_OF(routes) && !found; i++) {
-        if (!match_path(routes[i].path, path, &id))
-            continue;
-        if (str_eq(routes[i].method, call->request.method)) {
-            found = &routes[i];
-            call->id = id.p ? api_decode(&call->arena, id, API_PLUS_AS_IT_IS) : STR_NULL;
-        } else {
-            buf_printf(&methods, "%s%.*s", methods.n ? ", " : "", STR_ARG(routes[i].method));
+        if (!value.p) {
+            api_error(call, 400, "invalid_path", NULL, "the path has a malformed %%-escape");
+            return false;
         }
+        call->path[call->n_path++] = (struct api_path_parameter){raw->parameters[i].name, value};
     }
-    if (!found && methods.n) {
-        call->allow = arena_copy(&call->arena, buf_str(&methods));
+    return true;
+}
+
+static void refuse_path(struct api_call *call, str path, str methods)
+{
+    if (methods.n) {
+        call->allow = arena_copy(&call->arena, methods);
         api_error(call, 405, "method_not_allowed", NULL, "%.*s: expected %.*s",
                   STR_ARG(str_upto(path, 200)), STR_ARG(call->allow));
-    } else if (!found) {
+    } else {
         api_error(call, 404, "not_found", NULL,
                   "%.*s is nothing that the control plane serves; the paths are in "
                   "docs/management.md",
                   STR_ARG(str_upto(path, 200)));
-    } else if (str_search(found->path, STR("{id}")) < found->path.n && !call->id.p) {
-        found = NULL;
-        api_error(call, 400, "invalid_path", NULL, "the path has a malformed %%-escape");
     }
+}
+
+static const struct api_route *find_route(struct api_call *call)
+{
+    const struct api_route *found = NULL;
+    str path = plain_path(call);
+    struct raw_path raw;
+    struct buf methods;
+
+    buf_init(&methods, 0);
+    for (size_t i = 0; i < api_n_routes && !found; i++) {
+        if (!match_path(str_of(api_routes[i].path), path, &raw))
+            continue;
+        if (str_eq(str_of(api_routes[i].method), call->request.method))
+            found = &api_routes[i];
+        else
+            buf_printf(&methods, "%s%s", methods.n ? ", " : "", api_routes[i].method);
+    }
+    if (!found)
+        refuse_path(call, path, buf_str(&methods));
+    else if (!take_parameters(call, &raw))
+        found = NULL;
     buf_deinit(&methods);
     return found;
 }
@@ -177,7 +163,7 @@ void api_handle(struct api *api, const struct api_request *request, api_respond_
     buf_init(&call->text, 0);
     /* The catalog that has the key's id goes away with a change. */
     call->request.actor = arena_copy(&call->arena, request->actor);
-    const struct route *route = find_route(call);
+    const struct api_route *route = find_route(call);
     bool allowed = route && (!route->scopes || api_may(call, route->scopes, "this"));
     if (!allowed || route->handle(call) == API_ANSWERED)
         api_finish(call);

@@ -61,18 +61,25 @@ static void on_answer(void *ctx, const struct api_answer *answer)
 {
     struct call *c = ctx;
     str body = answer->body;
-    struct http_header headers[] = {
+    struct http_header headers[4] = {
         {.name = STR("content-type"),
          .value = answer->content_type,
          .id = HTTP_HEADER_CONTENT_TYPE},
         {.name = STR("cache-control"), .value = STR("no-store"), .id = HTTP_HEADER_OTHER},
-        {.name = STR("allow"), .value = answer->allow, .id = HTTP_HEADER_OTHER},
     };
+    size_t n = 2;
+
+    if (answer->allow.n)
+        headers[n++] = (struct http_header){
+            .name = STR("allow"), .value = answer->allow, .id = HTTP_HEADER_OTHER};
+    if (answer->etag.n)
+        headers[n++] = (struct http_header){
+            .name = STR("etag"), .value = answer->etag, .id = HTTP_HEADER_OTHER};
     struct http_head head = {.status = answer->status,
                              .version = 11,
                              .content_length = (int64_t)body.n,
                              .headers = headers,
-                             .n_headers = COUNT_OF(headers) - (answer->allow.n == 0)};
+                             .n_headers = n};
 
     c->asked = false;
     if (!c->stream) {
@@ -91,8 +98,8 @@ static void answer_error(struct call *c, unsigned status, const char *code, cons
     buf_init(&body, 0);
     buf_printf(&body,
                "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\",\"param\":null,"
-               "\"code\":\"%s\"}}",
-               message, code);
+               "\"code\":\"%s\"},\"message\":\"%s\"}",
+               message, code, message);
     on_answer(c, &(struct api_answer){.status = status,
                                       .content_type = STR("application/json"),
                                       .body = buf_str(&body)});
@@ -130,13 +137,21 @@ static bool from_loopback(struct call *c)
     return net_address_from_ip(str_of(peer), 0, &address) == 0 && net_address_is_loopback(&address);
 }
 
+static str header(const struct call *c, str name)
+{
+    for (size_t i = 0; i < c->head->n_headers; i++)
+        if (str_ieq(c->head->headers[i].name, name))
+            return c->head->headers[i].value;
+    return STR("");
+}
+
 static void ask(struct call *c)
 {
     size_t question = str_find(c->head->target, '?', 0);
     str path = str_upto(c->head->target, question);
     const struct catalog_key *key = key_of(c);
-    bool open_to_all =
-        str_starts(path, STR("/health/")) || (str_eq(path, STR("/metrics")) && from_loopback(c));
+    bool open_to_all = str_starts(path, STR("/health/")) || str_eq(path, STR("/v1/openapi.json")) ||
+                       (str_eq(path, STR("/metrics")) && from_loopback(c));
 
     if (!key && !open_to_all) {
         answer_error(c, 401, "invalid_api_key",
@@ -148,6 +163,7 @@ static void ask(struct call *c)
         .path = path,
         .query = str_from(c->head->target, question + 1),
         .body = buf_str(&c->body),
+        .if_match = header(c, STR("if-match")),
         .actor = key ? key->id : STR("nobody"),
         .scopes = (key ? key->scopes : 0) | (open_to_all ? (uint32_t)SCOPE_METRICS : 0),
     };
@@ -236,7 +252,10 @@ static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *r
     json_escape(ret_body, detail);
     buf_put_str(
         ret_body,
-        STR("\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"invalid_http\"}}"));
+        STR("\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"invalid_http\"},"
+            "\"message\":\""));
+    json_escape(ret_body, detail);
+    buf_put_str(ret_body, STR("\"}"));
 }
 
 static const struct http_server_handler handler = {.on_request = on_request,

@@ -26,8 +26,8 @@ def test_the_table_of_metrics_is_the_programs():
 
 
 def routes_of_the_program():
-    source = (ROOT / "src/control/api_routes.c").read_text()
-    return set(re.findall(r'STR_INIT\("([A-Z]+)"\), STR_INIT\("(/[^"]+)"\)', source))
+    source = (ROOT / "src/control/api_table.c").read_text()
+    return set(re.findall(r'\{"([A-Z]+)", "(/[^"]+)"', source))
 
 
 def routes_of_the_manual():

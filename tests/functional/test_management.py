@@ -36,6 +36,21 @@ def new_key(g, maker=KEY, **members):
     return made
 
 
+# --- paths
+
+
+def test_paths_are_found_refused_and_described(place):
+    g = place()
+    status, headers, answer = g.manage("DELETE", "/v1/organization/")
+    assert status == 404 and answer["message"] == answer["error"]["message"]
+    status, headers, answer = g.manage("PATCH", "/v1/keys/some")
+    assert status == 405 and headers["allow"] == "DELETE"
+    assert g.manage("DELETE", "/v1/keys/a%2Fb")[2]["message"] == 'there is no key "a/b"'
+    assert g.manage("DELETE", "/v1/keys/")[0] == 404
+    status, _, document = g.manage("GET", "/v1/openapi.json", key="nobody's")
+    assert status == 200 and document["paths"]["/v1/keys/{id}"]["delete"]["parameters"][0]["name"] == "id"
+
+
 # --- keys
 
 
