@@ -29,11 +29,13 @@ class Connection(asyncio.Protocol):
         self.waiting = []
         self.reader = Reader(self.on_head, self.on_end, answers=True)
         self.lost = False
-        self.opened_at = time.monotonic()  # before there is anything that a kill could end
+        self.opened_at = None
 
     @classmethod
     async def open(cls, port):
+        began = time.monotonic()
         _, connection = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
+        connection.opened_at = began  # an edge may have had it, and been killed, before we know that it is open
         return connection
 
     def connection_made(self, transport):

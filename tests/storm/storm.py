@@ -240,7 +240,7 @@ class World:
     def gone(self, request, error, batch, connection):
         """The connection went before the answer was whole: somebody must have killed or cut something."""
         self.count("gone")
-        killed = any(at > connection.opened_at for at in self.edge_kills)
+        killed = any(at > min(connection.opened_at, request.sent_at - 3) for at in self.edge_kills)
         cut = any(c.fate in BREAKING for r in batch for c in r.contacts)
         if not killed and not cut and len(batch) == 1:
             self.violation("dropped", f"the connection ended without an answer, and nothing was killed: {error}", request=request)
