@@ -6,7 +6,8 @@
  *   ready   (the default) says 'R' and lives; ends at SIGTERM
  *   die     exits with 1 before it is ready
  *   hang    gets ready only at SIGUSR1
- *   linger  gets ready; drains after SIGTERM or SIGUSR2 until it gets SIGUSR1
+ *   linger  gets ready; drains after SIGTERM or SIGUSR2 until it gets SIGUSR1, in whichever order
+ *           these reach it
  *
  * An edge that is ready accepts connections and answers each with its generation.
  */
@@ -34,7 +35,7 @@ static struct {
     int listen[FDS_MAX];
     size_t n_listen;
     char mode[16];
-    bool ready, draining;
+    bool ready, draining, may_end;
 } me = {.ready_fd = -1};
 
 static void say(const char *event)
@@ -138,12 +139,14 @@ static void take_signal(int fd)
         if (!mode_is("linger"))
             exit(0);
     }
-    if (info.ssi_signo == SIGUSR1 && me.draining) {
+    if (info.ssi_signo == SIGUSR1 && !me.ready)
+        become_ready();
+    else if (info.ssi_signo == SIGUSR1)
+        me.may_end = true;
+    if (me.draining && me.may_end) {
         say("drained");
         exit(0);
     }
-    if (info.ssi_signo == SIGUSR1 && !me.ready)
-        become_ready();
 }
 
 static void answer(int listen_fd)

@@ -157,6 +157,21 @@ bool harness_expect(struct harness *h, const char *text, const char *and_text)
     return false;
 }
 
+bool harness_expect_both(struct harness *h, const char *of_one, const char *one,
+                         const char *of_other, const char *other)
+{
+    bool seen_one = false, seen_other = false;
+
+    while ((!seen_one || !seen_other) && next_line(h)) {
+        seen_one = seen_one || (strstr(h->line, of_one) && strstr(h->line, one));
+        seen_other = seen_other || (strstr(h->line, of_other) && strstr(h->line, other));
+    }
+    if (!seen_one || !seen_other)
+        printf("  \"%s\" %s, \"%s\" %s\n", one, seen_one ? "came" : "did not come", other,
+               seen_other ? "came" : "did not come");
+    return seen_one && seen_other;
+}
+
 pid_t harness_line_pid(const struct harness *h)
 {
     int pid = 0;

@@ -35,6 +35,9 @@ void harness_binary(const struct harness *h, const char *target);
 /* Reads lines until one contains both texts; false at the end of the output, or if none comes for a
  * long time. The lines before it are skipped. */
 bool harness_expect(struct harness *h, const char *text, const char *and_text);
+/* The same for two lines that different processes say, in whichever order they come. */
+bool harness_expect_both(struct harness *h, const char *of_one, const char *one,
+                         const char *of_other, const char *other);
 /* The process id in the line that harness_expect found: of a fake child's line. */
 pid_t harness_line_pid(const struct harness *h);
 

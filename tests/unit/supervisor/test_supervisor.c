@@ -83,8 +83,10 @@ static void crashed_control_comes_back_and_the_edge_stays(void)
     pid_t control = harness_line_pid(&h);
     CHECK(harness_read_ports(&h));
     kill(control, SIGKILL);
-    CHECK(harness_expect(&h, "control ", "ready"));
-    CHECK(harness_line_pid(&h) != control);
+    /* What the first one says of being ready may still come, although all know it. */
+    do
+        CHECK(harness_expect(&h, "control ", "ready"));
+    while (harness_line_pid(&h) == control);
     CHECK_INT(harness_answer(harness_connect(&h)), 2);
 }
 
@@ -193,6 +195,16 @@ static void hup_waits_for_control_to_be_ready(void)
 
 /* --- upgrade */
 
+/* A draining edge accepts until it has read its signal, whatever the supervisor has done meanwhile.
+ */
+static bool comes_to_answer(int generation)
+{
+    for (unsigned tries = 0; tries < 1000; tries++)
+        if (harness_answer(harness_connect(&h)) == generation)
+            return true;
+    return false;
+}
+
 static void upgrade_starts_the_new_edge_before_it_stops_the_old(void)
 {
     start_and_wait();
@@ -202,8 +214,7 @@ static void upgrade_starts_the_new_edge_before_it_stops_the_old(void)
     pid_t candidate = harness_line_pid(&h);
     CHECK_INT(harness_answer(harness_connect(&h)), 2);
     kill(candidate, SIGUSR1);
-    CHECK(harness_expect(&h, "edge 2", "retire"));
-    CHECK(harness_expect(&h, "upgraded", "supervisor"));
+    CHECK(harness_expect_both(&h, "edge 2", "retire", "upgraded", "supervisor"));
     CHECK_INT(harness_answer(harness_connect(&h)), 3);
 }
 
@@ -218,7 +229,7 @@ static void upgraded_supervisor_is_the_same_process_and_goes_on(void)
     CHECK(harness_expect(&h, "upgraded", ""));
     kill(edge, SIGKILL);
     CHECK(harness_expect(&h, "edge 5", "ready"));
-    CHECK_INT(harness_answer(harness_connect(&h)), 5);
+    CHECK(comes_to_answer(5));
     kill(h.pid, SIGHUP);
     CHECK(harness_expect(&h, "control ", "hup"));
     kill(h.pid, SIGUSR2);
@@ -228,16 +239,6 @@ static void upgraded_supervisor_is_the_same_process_and_goes_on(void)
     CHECK(harness_expect(&h, "control ", "term"));
     CHECK_INT(harness_wait(&h), 0);
     CHECK(harness_ends_without(&h, "leaked"));
-}
-
-/* A draining edge accepts until it has read its signal, whatever the supervisor has done meanwhile.
- */
-static bool comes_to_answer(int generation)
-{
-    for (unsigned tries = 0; tries < 1000; tries++)
-        if (harness_answer(harness_connect(&h)) == generation)
-            return true;
-    return false;
 }
 
 static void old_edges_drain_beside_the_new_one(void)
@@ -344,7 +345,7 @@ static void upgrade_can_be_tried_again(void)
     harness_binary(&h, fake_child);
     kill(h.pid, SIGUSR2);
     CHECK(harness_expect(&h, "upgraded", ""));
-    CHECK_INT(harness_answer(harness_connect(&h)), 4);
+    CHECK(comes_to_answer(4));
 }
 
 static void edge_that_crashes_during_an_upgrade_is_replaced(void)
