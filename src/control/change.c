@@ -57,6 +57,38 @@ void change_remove_customer(struct change *c, const struct store_customer *from)
     c->gone[c->n_gone++] = from->digest;
 }
 
+/* --- the fleet */
+
+struct fleet *change_fleet(struct change *c)
+{
+    if (!fleet_in_transaction(c->policy->fleet))
+        fleet_begin(c->policy->fleet);
+    return c->policy->fleet;
+}
+
+static int put_object(void *ctx, enum fleet_kind kind, str key, uint64_t version, str body)
+{
+    return store_object_put(ctx, fleet_kind_name(kind), key, version, body);
+}
+
+static int remove_object(void *ctx, enum fleet_kind kind, str key)
+{
+    return store_object_delete(ctx, fleet_kind_name(kind), key);
+}
+
+static void write_fleet(struct change *c)
+{
+    struct fleet *fleet = c->policy->fleet;
+    const struct fleet_store store = {put_object, remove_object, c->policy->store};
+
+    if (c->error || c->fleet_written || !fleet_in_transaction(fleet) || !fleet_has_changed(fleet))
+        return;
+    c->rebuild = c->fleet_written = true;
+    change_did(c, fleet_write(fleet, &store, c->revision));
+}
+
+/* --- the trail */
+
 static str dump(const json_t *value, char **ret_text)
 {
     *ret_text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
@@ -87,6 +119,7 @@ struct catalog *change_build(struct change *c, struct diagnostics *diagnostics)
 {
     const struct config *config = c->next ? c->next : c->policy->config;
 
+    write_fleet(c);
     return c->error ? NULL
                     : policy_build(c->policy, config, c->puts, c->n_puts, c->revision, diagnostics);
 }
@@ -104,6 +137,8 @@ static void take_effect(struct change *c, struct catalog *catalog)
     struct policy *p = c->policy;
     struct publication publication = {catalog != NULL, c->puts, c->n_puts, c->gone, c->n_gone};
 
+    if (fleet_in_transaction(p->fleet))
+        fleet_commit(p->fleet);
     customers_begin(p->customers);
     for (size_t i = 0; i < c->n_gone; i++)
         policy_remove_customer(p, c->gone[i]);
@@ -127,11 +162,18 @@ static void take_effect(struct change *c, struct catalog *catalog)
 
 int change_commit(struct change *c, struct catalog *catalog, struct diagnostics *diagnostics)
 {
+    write_fleet(c);
     int r = c->error;
 
     if (r == 0 && c->rebuild && !catalog) {
         catalog = change_build(c, diagnostics);
         r = catalog ? 0 : -EINVAL;
+    }
+    /* Much of what happens to a fleet is no edge's business. */
+    if (r == 0 && catalog && !c->next && c->policy->catalog &&
+        str_eq(catalog->config_hash, c->policy->catalog->config_hash)) {
+        catalog_free(catalog);
+        catalog = NULL;
     }
     if (r == 0 && catalog)
         r = store_setting_put(c->policy->store, POLICY_SETTING_HASH, catalog->config_hash);
@@ -152,6 +194,8 @@ int change_commit(struct change *c, struct catalog *catalog, struct diagnostics 
 void change_abort(struct change *c)
 {
     store_rollback(c->policy->store);
+    if (fleet_in_transaction(c->policy->fleet))
+        fleet_rollback(c->policy->fleet);
     if (c->next)
         config_free(c->next);
     clear(c);

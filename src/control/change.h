@@ -18,6 +18,7 @@ struct change {
     uint64_t revision;
     int error;           /* the store's first failure: then nothing will be committed */
     bool rebuild;        /* the catalog changes as well */
+    bool fleet_written;  /* what the fleet's transaction changed is in the store's */
     struct config *next; /* takes the place of the configuration in force; NULL: it stays */
     struct customer *puts;
     size_t n_puts;
@@ -33,6 +34,10 @@ uint32_t change_rule(struct change *c, str canonical);
 enum change_row { CHANGE_INSERT, CHANGE_UPDATE };
 void change_put_customer(struct change *c, enum change_row row, const struct store_customer *to);
 void change_remove_customer(struct change *c, const struct store_customer *from);
+
+/* The fleet, with its transaction open inside this change: it is written and committed, or rolled
+ * back, with the rest. The catalog is built anew if the fleet has changed. */
+struct fleet *change_fleet(struct change *c);
 
 /* Remembers the outcome of a call on the store that belongs to this change. */
 void change_did(struct change *c, int result);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "catalog/disk.h"
+#include "control/hosts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -189,6 +190,7 @@ struct catalog *policy_build(const struct policy *p, const struct config *config
             .n_observed = g.n_observed,
             .withdrawn = g.withdrawn,
             .n_withdrawn = g.n_withdrawn,
+            .hosts = {hosts_add, p->fleet},
         };
 
         catalog = config_build_catalog(config, &with, diagnostics);
@@ -253,6 +255,15 @@ static void load_record(void *ctx, const struct store_customer_record *record)
                                      .flags = record->blocked ? CUSTOMER_BLOCKED : 0});
 }
 
+/* --- the fleet */
+
+static int load_object(void *ctx, str kind, str key, uint64_t version, str body)
+{
+    enum fleet_kind which = fleet_kind_of(kind);
+
+    return which == FLEET_KINDS ? -EUCLEAN : fleet_load(ctx, which, key, version, body);
+}
+
 /* --- opening */
 
 static int load(struct policy *p, const char *data_dir)
@@ -272,12 +283,17 @@ static int load(struct policy *p, const char *data_dir)
     customers_commit(p->customers);
     customers_seal(p->customers);
     customers_reclaim(p->customers);
-    return r;
+    return r == 0 ? store_object_each(p->store, load_object, p->fleet) : r;
 }
 
 int policy_open(struct policy *p, const char *config_path, const char *data_dir)
 {
-    *p = (struct policy){.config_path = str_dup(str_of(config_path)), .customers = customers_new()};
+    *p = (struct policy){.config_path = str_dup(str_of(config_path)),
+                         .customers = customers_new(),
+                         .fleet = fleet_new()};
+    uint64_t seed;
+    random_bytes(&seed, sizeof(seed));
+    prng_seed(&p->random, seed);
     buf_init(&p->catalog_bytes, 0);
     buf_init(&p->file_why, 0);
     int r = load(p, data_dir);
@@ -294,6 +310,13 @@ void policy_close(struct policy *p)
     if (p->catalog)
         catalog_free(p->catalog);
     customers_free(p->customers);
+    fleet_free(p->fleet);
+    mem_free(p->planes);
+    for (size_t i = 0; i < p->n_planes_down; i++) {
+        mem_free(p->planes_down[i].name);
+        mem_free(p->planes_down[i].why);
+    }
+    mem_free(p->planes_down);
     if (p->config)
         config_free(p->config);
     store_close(p->store);

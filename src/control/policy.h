@@ -10,6 +10,7 @@
 #include "catalog/catalog.h"
 #include "catalog/customers.h"
 #include "config/config.h"
+#include "fleet/fleet.h"
 #include "store/store.h"
 
 /* What a change did, for those who pass it on to edges. */
@@ -26,12 +27,23 @@ typedef void (*policy_published_fn)(void *ctx, const struct publication *publica
 /* Whether the configuration file as it lies there is what is in force. */
 enum policy_file_state { POLICY_FILE_IN_FORCE, POLICY_FILE_REFUSED };
 
+/* A plane that cannot be used now. */
+struct policy_plane_down {
+    char *name;
+    char *why;
+};
+
 struct policy {
     struct store *store;
     char *config_path;
     uint8_t seal_key[32]; /* for secrets at rest */
 
-    struct config *config; /* in force; NULL until the first is installed */
+    struct config *config;      /* in force; NULL until the first is installed */
+    struct fleet *fleet;        /* what teams have made and what of it runs */
+    struct prng random;         /* for its ids */
+    struct fleet_plane *planes; /* as fleet_world_of listed them last */
+    struct policy_plane_down *planes_down;
+    size_t n_planes_down;
     struct catalog *catalog;
     struct buf catalog_bytes; /* its encoding, as edges get it */
     struct customers *customers;

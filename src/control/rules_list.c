@@ -24,6 +24,9 @@ json_t *rules_list(const struct policy *p)
         if (p->config->environment_groups[i].rule.p)
             put(list, "environment_group", p->config->environment_groups[i].name,
                 render_rule(p->config->environment_groups[i].rule), "file");
+    for (struct fleet_group *g = fleet_first_group(p->fleet); g; g = fleet_next_group(p->fleet, g))
+        if (g->rule.n && !g->of_file)
+            put(list, "environment_group", g->name, render_rule(g->rule), "api");
     for (size_t i = 0; i < c->n_keys; i++)
         if (c->keys[i].rule != CATALOG_NONE)
             put(list, "key", c->keys[i].name, render_rule_at(c, c->keys[i].rule),

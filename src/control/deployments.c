@@ -1,0 +1,81 @@
+#include "control/deployments.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { IDENTITY_BYTES = 32, HISTORY_DAYS = 30, DAY_S = 86400 };
+
+/* --- the world */
+
+static void make_identity(void *ctx, char ret_hex[2 * IDENTITY_BYTES + 1])
+{
+    uint8_t bytes[IDENTITY_BYTES];
+
+    (void)ctx;
+    random_bytes(bytes, sizeof(bytes));
+    hex_encode(bytes, sizeof(bytes), ret_hex);
+    ret_hex[2 * IDENTITY_BYTES] = '\0';
+}
+
+static bool is_available(const struct policy *p, str plane, str *ret_why)
+{
+    for (size_t i = 0; i < p->n_planes_down; i++)
+        if (str_eq(str_of(p->planes_down[i].name), plane)) {
+            *ret_why = str_of(p->planes_down[i].why);
+            return false;
+        }
+    return true;
+}
+
+static void list_planes(struct policy *p, const struct config *config, struct fleet_world *w)
+{
+    struct fleet_plane *planes =
+        mem_realloc(p->planes, (config->n_planes + 1) * sizeof(*p->planes));
+
+    for (size_t i = 0; i < config->n_planes; i++) {
+        const struct config_plane *from = &config->planes[i];
+
+        planes[i] = (struct fleet_plane){
+            .name = from->name,
+            .region = from->region,
+            .place = from->place,
+            .why = STR(""),
+            .replicas_max = from->replicas_max,
+        };
+        planes[i].available = is_available(p, from->name, &planes[i].why);
+    }
+    p->planes = planes;
+    w->planes = planes;
+    w->n_planes = config->n_planes;
+}
+
+static str organization_rule(struct policy *p, const struct config *config)
+{
+    if (config->organization_rule.p)
+        return config->organization_rule;
+    /* The API's, as the catalog in force has it. */
+    const struct catalog *c = p->catalog;
+    return c && c->organization_rule < c->n_rules ? c->rules[c->organization_rule].text : STR("");
+}
+
+void fleet_world_init(struct policy *p, const struct config *config, str actor,
+                      struct fleet_world *ret_world)
+{
+    *ret_world = (struct fleet_world){
+        .regions = config->regions,
+        .organization_rule = organization_rule(p, config),
+        .now_ns = clock_wall_ns(),
+        .random = &p->random,
+        .identity = make_identity,
+        .actor = actor,
+        .deploy_timeout_ns = config->deploy_timeout_ms * NS_PER_MS,
+        .drain_limit_ns = config->settings.drain_ms * NS_PER_MS,
+        .history_ns = HISTORY_DAYS * DAY_S * NS_PER_S,
+    };
+    list_planes(p, config, ret_world);
+}
+
+void fleet_world_of(struct policy *p, str actor, struct fleet_world *ret_world)
+{
+    fleet_world_init(p, p->config, actor, ret_world);
+}
