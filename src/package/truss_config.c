@@ -208,12 +208,14 @@ void truss_config_free(struct truss_config *config)
 
 /* --- a folder */
 
-static bool folder_has_file(void *ctx, const char *path)
+static bool folder_has(void *ctx, const char *path, enum truss_entry what)
 {
     const int *folder = ctx;
     struct stat about;
 
-    return fstatat(*folder, path, &about, 0) == 0 && S_ISREG(about.st_mode);
+    if (fstatat(*folder, path, &about, 0))
+        return false;
+    return what == TRUSS_FILE ? S_ISREG(about.st_mode) : S_ISDIR(about.st_mode);
 }
 
 static struct truss_config *load_text(const char *folder, const char *file, str text,
@@ -221,7 +223,7 @@ static struct truss_config *load_text(const char *folder, const char *file, str 
 {
     int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct truss_source source = {
-        .file = str_of(file), .text = text, .has_file = folder_has_file, .ctx = &fd};
+        .file = str_of(file), .text = text, .has = folder_has, .ctx = &fd};
     struct truss_config *config;
 
     if (fd < 0) {

@@ -79,12 +79,13 @@ struct truss_config {
     str instance_type; /* wins over the two above */
 };
 
+enum truss_entry { TRUSS_FILE, TRUSS_FOLDER };
+
 struct truss_source {
     str file; /* for diagnostics: "config.yaml" */
     str text;
-    /* Whether the package has that regular file. NULL: what needs files to be there is not checked.
-     */
-    bool (*has_file)(void *ctx, const char *path);
+    /* Whether the package has that. NULL: what needs something to be there is not checked. */
+    bool (*has)(void *ctx, const char *path, enum truss_entry what);
     void *ctx;
 };
 

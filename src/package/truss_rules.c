@@ -24,6 +24,11 @@ static const struct {
      TRUSS_THRESHOLD_MAX_S},
 };
 
+static const char *const above_none[] = {
+    "runtime.transport.ping_interval_seconds",
+    "runtime.transport.ping_timeout_seconds",
+};
+
 /* Numbers within those limits that are taken. */
 static const struct {
     const char *path;
@@ -45,6 +50,13 @@ static void check_numbers(const struct truss_reader *r)
             truss_report(r, DIAGNOSTIC_ERROR, limits[i].path,
                          "expected a whole number from %lld to %lld, found %lld",
                          (long long)limits[i].least, (long long)limits[i].most, (long long)number);
+    }
+    for (size_t i = 0; i < COUNT_OF(above_none); i++) {
+        const json_t *value = truss_value(r, above_none[i]);
+
+        if (json_is_number(value) && json_number_value(value) < 0.001)
+            truss_report(r, DIAGNOSTIC_ERROR, above_none[i],
+                         "expected a number of at least 0.001, found %g", json_number_value(value));
     }
     for (size_t i = 0; i < COUNT_OF(reserved); i++) {
         if (truss_number(r, reserved[i].path, &number) && number == reserved[i].number)
@@ -206,6 +218,19 @@ static void check_model_name(const struct truss_reader *r)
                      str_trim(name).n);
 }
 
+/* "py" and the digits of a version of Python 3. */
+static void check_python_version(const struct truss_reader *r)
+{
+    str version = truss_text(r, "python_version", STR("py313"));
+    uint64_t minor;
+
+    if (!str_starts(version, STR("py3")) || version.n > 5 ||
+        !str_parse_u64(str_from(version, 3), &minor))
+        truss_report(r, DIAGNOSTIC_ERROR, "python_version",
+                     "expected a text such as \"py313\", found %.*s",
+                     STR_ARG(truss_quoted(r, version)));
+}
+
 static void check_deprecated(const struct truss_reader *r)
 {
     if (json_is_boolean(truss_value(r, "runtime.is_websocket_endpoint")))
@@ -216,6 +241,7 @@ static void check_deprecated(const struct truss_reader *r)
 void truss_check_rules(const struct truss_reader *r)
 {
     check_model_name(r);
+    check_python_version(r);
     check_numbers(r);
     check_quantities(r);
     check_docker_server(r);

@@ -26,8 +26,6 @@ static const struct {
     {"docker_server.run_as_user_id", ASKS_IF_THERE,
      "a replica runs as the user of the plane that it runs on"},
     {"external_data", ASKS_IF_SET, "nothing is downloaded for a model; load() can"},
-    {"external_package_dirs", ASKS_IF_SET,
-     "only the package's own folder is packed; copy them into packages/"},
     {"live_reload", ASKS_IF_SET, "a changed model is pushed again"},
     {"model_cache", ASKS_IF_SET, "nothing is downloaded for a model; load() can"},
     {"resources.accelerator", ASKS_IF_SET,

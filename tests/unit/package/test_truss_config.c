@@ -1,23 +1,26 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "package/json_schema.h"
+#include "package/tree.h"
 #include "package/truss_config.h"
 #include "unit/test.h"
 
-#include <unistd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 static struct buf said;
 
-static bool has_file(void *ctx, const char *path)
+static bool has(void *ctx, const char *path, enum truss_entry what)
 {
+    if (what == TRUSS_FOLDER)
+        return strcmp(path, "none") != 0;
     return !strcmp(path, ctx ? ctx : "model/model.py");
 }
 
 /* What is said about a file, a line each as "2:1: error: path: message"; the view in *ret. */
 static str checked_with(const char *text, const char *file, struct truss_config **ret)
 {
-    struct truss_source source = {
-        .text = str_of(text), .has_file = has_file, .ctx = (void *)(uintptr_t)file};
+    struct truss_source source = {.text = str_of(text), .has = has, .ctx = (void *)(uintptr_t)file};
     struct truss_config *config;
     struct diagnostics diagnostics;
 
@@ -190,11 +193,35 @@ static void test_what_is_wrong_is_an_error(void)
          "1:1: error: requirements_file: the package has no \"none.txt\""},
         {"requirements_file: ../a.txt", "1:1: error: requirements_file: expected a path inside of "
                                         "the package, found \"../a.txt\""},
+        {"requirements_file: ''", "1:1: error: requirements_file: expected a path inside of the "
+                                  "package, found \"\""},
+        {"requirements_file: uv.lock", "1:1: error: requirements_file: expected a file in pip's "
+                                       "format (requirements.txt), found \"uv.lock\""},
+        {"external_package_dirs: [shared, ../b, none]",
+         "1:33: error: external_package_dirs[1]: expected a folder inside of the package, found "
+         "\"../b\"; copy it to there\n"
+         "1:39: error: external_package_dirs[2]: expected a folder inside of the package, found "
+         "\"none\"; copy it to there"},
+        {"python_version: '3.11'",
+         "1:1: error: python_version: expected a text such as \"py313\", found \"3.11\""},
+        {"python_version: py311x",
+         "1:1: error: python_version: expected a text such as \"py313\", found \"py311x\""},
+        {"runtime: {transport: {kind: websocket, ping_interval_seconds: 0}}",
+         "1:40: error: runtime.transport.ping_interval_seconds: expected a number of at least "
+         "0.001, found 0"},
         {"model_module_dir: /etc", "1:1: error: model_module_dir: expected a path inside of the "
                                    "package, found \"/etc\""},
         {"model_class_filename: main.py",
          "error: the package has no model/main.py; a package is served by a model class there, or "
          "by docker_server.start_command"},
+    };
+
+    check_rows(rows, COUNT_OF(rows));
+}
+
+static void test_what_is_wrong_further_inside(void)
+{
+    static const struct row rows[] = {
         {"runtime: {predict_concurrency: 0}",
          "1:11: error: runtime.predict_concurrency: expected a "
          "whole number from 1 to 2147483647, found 0"},
@@ -223,6 +250,8 @@ static void test_what_is_wrong_is_an_error(void)
                                               "text, found a number; write it in quotes"},
         {"secrets: {../x: null}", "1:11: error: secrets: \"../x\" is no name of a secret; expected "
                                   "letters, digits, _, - and ."},
+        {"secrets: {.x: null}", "1:11: error: secrets: \".x\" is no name of a secret; expected "
+                                "letters, digits, _, - and ."},
         {"secrets: {a: 4711}", "1:11: error: secrets.a: expected a text or null, found a number; "
                                "write it in quotes"},
         {"secrets: [a]", "1:1: error: secrets: expected a mapping, found a list"},
@@ -315,6 +344,18 @@ static void test_what_has_no_effect_is_a_warning(void)
     check_rows(rows, COUNT_OF(rows));
 }
 
+static void test_the_old_way_to_say_websocket(void)
+{
+    struct truss_config *c;
+
+    (void)checked_with("runtime: {is_websocket_endpoint: true}", NULL, &c);
+    CHECK_INT(c->transport, TRUSS_TRANSPORT_WEBSOCKET);
+    truss_config_free(c);
+    (void)checked_with("runtime: {is_websocket_endpoint: true, transport: {kind: http}}", NULL, &c);
+    CHECK_INT(c->transport, TRUSS_TRANSPORT_HTTP);
+    truss_config_free(c);
+}
+
 static void test_every_problem_is_reported_in_the_order_of_the_file(void)
 {
     CHECK_STR(
@@ -360,9 +401,10 @@ static void test_a_large_file_is_refused(void)
     mem_free(text);
 }
 
-static void test_files_are_not_asked_for_without_a_package(void)
+static void test_nothing_is_looked_for_without_a_package(void)
 {
-    struct truss_source source = {.text = STR("model_class_filename: other.py")};
+    struct truss_source source = {
+        .text = STR("model_class_filename: other.py\nrequirements_file: a.txt")};
     struct truss_config *config;
     struct diagnostics diagnostics;
 
@@ -373,6 +415,59 @@ static void test_files_are_not_asked_for_without_a_package(void)
     diagnostics_deinit(&diagnostics);
 }
 
+static void put_file(const char *folder, const char *name, const char *content)
+{
+    char path[256];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    file = fopen(path, "w");
+    CHECK(file);
+    fputs(content, file);
+    fclose(file);
+}
+
+/* What is said about a folder, without its name. */
+static str loaded(const char *folder, struct truss_config **ret)
+{
+    struct diagnostics diagnostics;
+    str text;
+
+    buf_clear(&said);
+    diagnostics_init(&diagnostics);
+    *ret = truss_config_load(folder, &diagnostics);
+    for (size_t i = 0; i < diagnostics.n; i++)
+        diagnostic_print(&diagnostics.list[i], &said);
+    diagnostics_deinit(&diagnostics);
+    text = said.n ? buf_str(&said) : STR("");
+    return str_starts(text, str_of(folder)) ? str_from(text, strlen(folder)) : text;
+}
+
+static void test_a_folder(void)
+{
+    char folder[] = "/tmp/test_truss_config.XXXXXX", model[64];
+    struct truss_config *config;
+
+    CHECK(mkdtemp(folder));
+    (void)snprintf(model, sizeof(model), "%s/model", folder);
+    CHECK_STR(loaded(folder, &config), "/config.yaml: error: No such file or directory; a Truss "
+                                       "package is a folder with a config.yaml");
+    CHECK(!config);
+    put_file(folder, "config.yaml", "model_name: a\n");
+    CHECK_STR(loaded(folder, &config),
+              "/config.yaml: error: the package has no model/model.py; a package is served by a "
+              "model class there, or by docker_server.start_command");
+    CHECK(!config);
+    CHECK(mkdir(model, 0700) == 0);
+    put_file(folder, "model/model.py", "");
+    put_file(folder, "config.yaml", "model_name: a\nexternal_package_dirs: [model]\n");
+    CHECK_STR(loaded(folder, &config), "");
+    CHECK(config);
+    CHECK_STR(config->model_name, "a");
+    truss_config_free(config);
+    CHECK_INT(tree_remove(folder), 0);
+}
+
 int main(void)
 {
     buf_init(&said, 0);
@@ -381,12 +476,15 @@ int main(void)
     RUN(test_everything_of_a_model);
     RUN(test_everything_of_a_docker_server);
     RUN(test_what_is_wrong_is_an_error);
+    RUN(test_what_is_wrong_further_inside);
     RUN(test_what_is_wrong_with_a_docker_server);
     RUN(test_what_has_no_effect_is_a_warning);
+    RUN(test_the_old_way_to_say_websocket);
     RUN(test_every_problem_is_reported_in_the_order_of_the_file);
     RUN(test_secret_values_are_never_told);
     RUN(test_a_large_file_is_refused);
-    RUN(test_files_are_not_asked_for_without_a_package);
+    RUN(test_a_folder);
+    RUN(test_nothing_is_looked_for_without_a_package);
     buf_deinit(&said);
     return test_end();
 }
