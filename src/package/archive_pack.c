@@ -242,14 +242,14 @@ static int read_rules(struct packing *p, const char *folder)
     return e;
 }
 
-/* BINARY: names are UTF-8 already, and the locale has no say in it. */
+/* Names go in as the bytes that they are: in the locale of a program that sets none, the library
+ * has no other way. */
 static int open_archive(struct packing *p, int fd)
 {
     p->archive = archive_write_new();
     if (!p->archive)
         return package_fail(p->error, -ENOMEM, "writing", "the archive");
     if (archive_write_set_format_pax_restricted(p->archive) != ARCHIVE_OK ||
-        archive_write_set_format_option(p->archive, NULL, "hdrcharset", "BINARY") != ARCHIVE_OK ||
         archive_write_add_filter_gzip(p->archive) != ARCHIVE_OK ||
         archive_write_set_filter_option(p->archive, "gzip", "timestamp", NULL) != ARCHIVE_OK ||
         archive_write_open_fd(p->archive, fd) != ARCHIVE_OK)

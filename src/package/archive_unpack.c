@@ -159,7 +159,7 @@ static int unpack_content(struct unpacking *u, str name, int fd, int64_t size)
         if (e)
             return e;
     }
-    return done == size ? 0 : refuse_name(u, name, "has another size than it says");
+    return done == size ? 0 : refuse_name(u, name, "has holes");
 }
 
 static int unpack_file(struct unpacking *u, str name, struct archive_entry *entry)
@@ -169,11 +169,6 @@ static int unpack_file(struct unpacking *u, str name, struct archive_entry *entr
     char last[ENTRY_NAME_BYTES];
     int parent, fd, e;
 
-    if (archive_entry_sparse_count(entry))
-        return refuse_name(u, name, "has holes");
-    if (size < 0 || (uint64_t)size > u->limits->content_bytes - u->about.content_bytes)
-        return package_refuse(u->error, "the files of the archive have more than %llu bytes",
-                              (unsigned long long)u->limits->content_bytes);
     e = enter_parent(u, name, FOLDER_MODE, &parent, last);
     if (e)
         return e;

@@ -78,7 +78,7 @@ static size_t count_names(void)
 
 /* --- archives made by hand */
 
-enum what { END, FOLDER, TEXT, PROGRAM, LINK, HARD, PIPE, DEVICE, HOLES };
+enum what { END, FOLDER, TEXT, PROGRAM, LINK, HARD, PIPE, DEVICE, HOLE_BEFORE, HOLE_BEHIND };
 
 struct item {
     enum what what;
@@ -86,16 +86,19 @@ struct item {
     const char *content; /* or what is linked to */
 };
 
+enum { HOLE_BYTES = 1 << 20 };
+
 static void put_item(struct archive *a, const struct item *item)
 {
     static const mode_t types[] = {
-        [FOLDER] = AE_IFDIR, [TEXT] = AE_IFREG, [PROGRAM] = AE_IFREG, [LINK] = AE_IFLNK,
-        [HARD] = AE_IFREG,   [PIPE] = AE_IFIFO, [DEVICE] = AE_IFCHR,  [HOLES] = AE_IFREG};
+        [FOLDER] = AE_IFDIR, [TEXT] = AE_IFREG,        [PROGRAM] = AE_IFREG,
+        [LINK] = AE_IFLNK,   [HARD] = AE_IFREG,        [PIPE] = AE_IFIFO,
+        [DEVICE] = AE_IFCHR, [HOLE_BEFORE] = AE_IFREG, [HOLE_BEHIND] = AE_IFREG};
+    static char zeros[HOLE_BYTES];
     struct archive_entry *entry = archive_entry_new();
-    static char zeros[1 << 20];
+    bool holes = item->what == HOLE_BEFORE || item->what == HOLE_BEHIND;
     bool text = item->what == TEXT || item->what == PROGRAM;
-    const char *content = item->what == HOLES ? zeros : item->content;
-    size_t n = text ? strlen(item->content) : item->what == HOLES ? sizeof(zeros) : 0;
+    size_t n = text ? strlen(item->content) : holes ? HOLE_BYTES : 0;
 
     archive_entry_copy_pathname(entry, item->name);
     archive_entry_set_mode(entry, types[item->what] | (item->what == PROGRAM ? 04755 : 0644));
@@ -105,11 +108,11 @@ static void put_item(struct archive *a, const struct item *item)
         archive_entry_copy_symlink(entry, item->content);
     if (item->what == HARD)
         archive_entry_copy_hardlink(entry, item->content);
-    if (item->what == HOLES)
-        archive_entry_sparse_add_entry(entry, (1 << 20) - 4, 4);
+    if (holes)
+        archive_entry_sparse_add_entry(entry, item->what == HOLE_BEFORE ? HOLE_BYTES - 4 : 0, 4);
     CHECK(archive_write_header(a, entry) >= ARCHIVE_WARN);
     if (n)
-        CHECK(archive_write_data(a, content, n) > 0);
+        CHECK(archive_write_data(a, holes ? zeros : item->content, n) > 0);
     archive_entry_free(entry);
 }
 
@@ -225,6 +228,40 @@ static void test_equal_folders_make_equal_archives(void)
     }
 }
 
+/* What makes archives equal: order, no times, no owners, two modes. */
+static void test_what_an_archive_says(void)
+{
+    static const char *const names[] = {"p", "c", "x", "a", "m", "b", "k", "z"};
+    int fd = memfd_create("archive", MFD_CLOEXEC);
+    struct archive *a = archive_read_new();
+    struct archive_entry *entry;
+    char last[8] = "";
+    uint8_t head[8];
+    size_t n = 0;
+
+    begin();
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        put_file(names[i], names[i], i % 2 ? 0400 : 0755);
+    CHECK_INT(package_pack(scratch, fd, NULL, &about, &error), PACKAGE_FINE);
+    CHECK(pread(fd, head, sizeof(head), 0) == sizeof(head) && !memcmp(head + 4, "\0\0\0\0", 4));
+    CHECK(lseek(fd, 0, SEEK_SET) == 0 && archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
+          archive_read_support_format_tar(a) == ARCHIVE_OK &&
+          archive_read_open_fd(a, fd, 4096) == ARCHIVE_OK);
+    for (; archive_read_next_header(a, &entry) == ARCHIVE_OK; n++) {
+        const char *name = archive_entry_pathname(entry);
+
+        CHECK(strcmp(last, name) < 0);
+        (void)snprintf(last, sizeof(last), "%s", name);
+        CHECK_INT(archive_entry_mtime(entry), 0);
+        CHECK_INT(archive_entry_uid(entry) + archive_entry_gid(entry), 0);
+        CHECK(archive_entry_perm(entry) == (strchr("pxmk", *name) ? 0755 : 0644));
+    }
+    CHECK_INT(n, COUNT_OF(names));
+    archive_read_free(a);
+    close(fd);
+    finish();
+}
+
 /* --- packing what cannot be packed */
 
 static int pack_result(void)
@@ -321,7 +358,10 @@ static void test_what_is_refused(void)
          "the entry \"a\" is a hard link to a file that is not before it"},
         {{{PIPE, "a", NULL}}, "the entry \"a\" is neither file, folder nor link"},
         {{{DEVICE, "a", NULL}}, "the entry \"a\" is neither file, folder nor link"},
-        {{{HOLES, "a", NULL}}, "the entry \"a\" has holes"},
+        {{{HOLE_BEFORE, "a", NULL}}, "the entry \"a\" has holes"},
+        {{{HOLE_BEHIND, "a", NULL}}, "the entry \"a\" has holes"},
+        {{{FOLDER, "d", NULL}, {LINK, "a/b", "c"}, {LINK, "a", "d"}},
+         "the entry \"a\" is used as a folder, and is none"},
         {{{FOLDER, "a", NULL}}, "the archive has no files"},
         {{{TEXT, ".", "x"}}, "the entry \".\" is the package's own folder"},
     };
@@ -440,6 +480,7 @@ int main(void)
 {
     RUN(test_there_and_back);
     RUN(test_equal_folders_make_equal_archives);
+    RUN(test_what_an_archive_says);
     RUN(test_what_cannot_be_packed);
     RUN(test_packing_is_bounded);
     RUN(test_what_is_refused);

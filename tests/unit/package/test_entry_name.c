@@ -60,7 +60,7 @@ static void test_limits(void)
 static void test_links(void)
 {
     CHECK(entry_link_stays(STR("a"), STR("b")));
-    CHECK(entry_link_stays(STR("a"), STR("b/c/../d")) == false);
+    CHECK(!entry_link_stays(STR("a/b"), STR("c/../d")));
     CHECK(entry_link_stays(STR("a/b/c"), STR("../x")));
     CHECK(entry_link_stays(STR("a/b/c"), STR("../../x")));
     CHECK(entry_link_stays(STR("a/b/c"), STR(".././../.")));
