@@ -9,13 +9,20 @@
 
 import asyncio
 
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+try:
+    from uvicorn.protocols.utils import ClientDisconnected
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+except ImportError:
+    WebSocketsSansIOProtocol = None
 
 RESTARTING = 1012
 
 
 def socket_protocol(deaf_seconds):
+    """What uvicorn takes as `ws`. A package's own uvicorn may be too old for ours."""
+    if WebSocketsSansIOProtocol is None:
+        return "auto"
+
     class SocketProtocol(WebSocketsSansIOProtocol):
         model_task = None
         said_goodbye = False

@@ -1,7 +1,6 @@
 """Building a package's environment: what is installed, whose versions win, and what a failure says. Without a network."""
 
 import subprocess
-import sys
 import zipfile
 
 import pytest
@@ -119,7 +118,7 @@ def test_warnings(tmp_path):
     package = write_package(tmp_path / "package", "", "python_version: py39\nsystem_packages: [ffmpeg]\n")
     built = run_build(package, tmp_path / "venv")
     assert built.returncode == 0
-    assert f"asks for Python 3.9; this machine's runner has {sys.version.split()[0]}" in built.stdout
+    assert "asks for Python 3.9; this machine's runner has 3." in built.stdout
     assert "system_packages is not carried out" in built.stdout
 
 
