@@ -157,13 +157,14 @@ def test_environment_variables_of_the_package(start):
         AT_IMPORT = os.environ["COLOUR"]
         class Model:
             def predict(self, model_input):
-                return [AT_IMPORT, os.environ["COUNT"], os.environ["AMBIT_REGION"], os.environ["BT_MODEL_ID"], os.getcwd() == os.environ["APP_HOME"]]
+                return [AT_IMPORT, os.environ["COUNT"], os.environ["AMBIT_REGION"], os.environ["BT_MODEL_ID"], os.getcwd() == os.environ["APP_HOME"],
+                        os.environ["PORT"] == "1"]
         """,
         config="environment_variables: {COLOUR: green, COUNT: 3, AMBIT_REGION: elsewhere, PORT: 1}\n",
         AMBIT_REGION="ovh-gra-1",
         BT_MODEL_ID="abcd1234",
     ).ready()
-    assert runner.predict(0).json() == ["green", "3", "ovh-gra-1", "abcd1234", True]
+    assert runner.predict(0).json() == ["green", "3", "ovh-gra-1", "abcd1234", True, False]
     assert "AMBIT_REGION belongs to the runner" in runner.log()
 
 

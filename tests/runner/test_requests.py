@@ -372,6 +372,34 @@ def test_a_client_that_leaves_closes_the_generator(start):
     runner.says("it was closed")
 
 
+def test_a_generator_stays_on_one_thread(start):
+    runner = start(
+        """
+        import itertools, threading
+        class Model:
+            def predict(self, model_input):
+                first = threading.get_ident()
+                try:
+                    for i in itertools.count():
+                        assert threading.get_ident() == first
+                        yield "x" * 65536
+                        if i == 3:
+                            print("it has begun", flush=True)
+                finally:
+                    print("closed on", "the same" if threading.get_ident() == first else "another", flush=True)
+            def completions(self, body):
+                return "other work"
+        """,
+        config="runtime: {predict_concurrency: 4}\n",
+    ).ready()
+    leaving = threading.Thread(target=leave, args=[runner, "slow"])
+    leaving.start()
+    for _ in range(20):
+        assert runner.http.post("/v1/completions", json=1).json() == "other work"
+    leaving.join()
+    runner.says("closed on the same")
+
+
 def test_a_thread_keeps_its_slot_when_its_client_has_left(start, tmp_path):
     runner = start(
         """
@@ -391,12 +419,15 @@ def test_a_thread_keeps_its_slot_when_its_client_has_left(start, tmp_path):
     ).ready()
     leave(runner, "slow")
     runner.says("the client went away")
-    waiting = threading.Thread(target=runner.predict, args=["next"])
-    waiting.start()
-    until(lambda: runner.metric("ambit_model_requests_in_flight") == 1, "the next request")
+    # Two, because one alone could wait for the busy thread and not for the slot.
+    waiting = [threading.Thread(target=runner.predict, args=["next"]) for _ in range(2)]
+    for thread in waiting:
+        thread.start()
+    until(lambda: runner.metric("ambit_model_requests_in_flight") == 2, "the next requests")
     assert "next has begun" not in runner.log()
     (tmp_path / "go").touch()
-    waiting.join()
+    for thread in waiting:
+        thread.join()
     assert runner.log().index("slow has ended") < runner.log().index("next has begun")
 
 

@@ -1,5 +1,7 @@
 """WebSockets through a client library: both ways, the codes they close with, and pings."""
 
+import socket
+
 import pytest
 from conftest import until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -76,12 +78,26 @@ def test_a_message_beyond_the_limit(start):
         assert len(ws.recv(timeout=60)) == limit
         ws.send([bytes(limit), b"1"])
         assert closed(ws)[0] == 1009
-    with dial(runner) as ws:
-        try:
-            ws.send(bytes(limit + 1))
-        except ConnectionClosed:
-            pass
-        assert closed(ws)[0] == 1009
+
+
+def test_the_code_is_not_overtaken_by_a_reset(start):
+    """A client that sends the whole of a message that is too large, and only then looks."""
+    runner = start(ECHO).ready()
+    size = (100 << 20) + 1
+    with socket.create_connection(("127.0.0.1", runner.port), timeout=60) as s:
+        s.sendall(
+            b"GET /v1/websocket HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+            b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += s.recv(1)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        s.sendall(bytes([0x82, 0x80 | 127]) + size.to_bytes(8, "big") + bytes(4))
+        for _ in range(100):
+            s.sendall(bytes(1 << 20))
+        answer = s.recv(4, socket.MSG_WAITALL)
+        assert (answer[0], answer[2:]) == (0x88, (1009).to_bytes(2, "big"))
 
 
 def test_before_the_model_is_ready(start, tmp_path):
