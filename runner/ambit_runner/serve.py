@@ -99,7 +99,8 @@ def number(name, default, kind):
 
 def listener():
     port = number("PORT", DEFAULT_PORT, int)
-    listening = socket.socket()
+    # With its protocol named, because asyncio turns Nagle's algorithm off only where it sees that it is TCP.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))

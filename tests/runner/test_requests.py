@@ -406,28 +406,24 @@ def test_a_thread_keeps_its_slot_when_its_client_has_left(start, tmp_path):
         import os, time
         class Model:
             def predict(self, model_input):
-                if model_input == "slow":
-                    print("it has begun", flush=True)
-                    while not os.path.exists(os.environ["GO"]):
-                        time.sleep(0.01)
-                    print("slow has ended", flush=True)
-                else:
-                    print("next has begun", flush=True)
-                return 1
+                print("it has begun", flush=True)
+                while not os.path.exists(os.environ["GO"]):
+                    time.sleep(0.01)
+                print("slow has ended", flush=True)
+            async def completions(self, body):
+                print("next has begun", flush=True)
         """,
         GO=str(tmp_path / "go"),
     ).ready()
     leave(runner, "slow")
     runner.says("the client went away")
-    # Two, because one alone could wait for the busy thread and not for the slot.
-    waiting = [threading.Thread(target=runner.predict, args=["next"]) for _ in range(2)]
-    for thread in waiting:
-        thread.start()
-    until(lambda: runner.metric("ambit_model_requests_in_flight") == 2, "the next requests")
+    # Async, because it has to wait for the slot, and not for the busy thread.
+    waiting = threading.Thread(target=lambda: runner.http.post("/v1/completions", json="next"))
+    waiting.start()
+    until(lambda: runner.metric("ambit_model_requests_in_flight") == 1, "the next request")
     assert "next has begun" not in runner.log()
     (tmp_path / "go").touch()
-    for thread in waiting:
-        thread.join()
+    waiting.join()
     assert runner.log().index("slow has ended") < runner.log().index("next has begun")
 
 
