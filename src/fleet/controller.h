@@ -86,7 +86,7 @@ enum fleet_outcome fleet_delete_environment(struct fleet *f, const struct fleet_
                                             str name, struct fleet_problem *problem);
 
 /* The settings are the whole new ones (the API merges); they take effect at once on the current
- * deployment, or once a running promotion has ended (then FLEET_OK with *ret_queued). */
+ * deployment, or, while a promotion runs (e->promotion is not ""), once it has ended. */
 enum fleet_outcome fleet_set_environment(struct fleet *f, const struct fleet_world *w,
                                          struct fleet_environment *e,
                                          const struct fleet_autoscaling *autoscaling,
@@ -119,8 +119,9 @@ struct fleet_push {
     int64_t deploy_timeout_ns; /* 0: the world's */
 };
 
-/* BUILDING from now on. With an environment a promotion begins at once (RELEASING); if it cannot
- * (no plane within the rule, one is running already), nothing is made. */
+/* BUILDING from now on (an external one serves at once). With an environment a promotion begins at
+ * once (RELEASING); if it cannot (no plane within the rule, one is running already), nothing is
+ * made. */
 enum fleet_outcome fleet_push(struct fleet *f, const struct fleet_world *w,
                               const struct fleet_push *push,
                               struct fleet_deployment **ret_deployment,
@@ -129,10 +130,12 @@ enum fleet_outcome fleet_activate(struct fleet *f, const struct fleet_world *w,
                                   struct fleet_deployment *d, struct fleet_problem *problem);
 enum fleet_outcome fleet_deactivate(struct fleet *f, const struct fleet_world *w,
                                     struct fleet_deployment *d, struct fleet_problem *problem);
-/* Of a failed one: builds or starts again. */
+/* Of a failed one: builds or starts again, on its own: a promotion that failed with it stays
+ * failed. FLEET_UNCHANGED, with the reason, where it has not failed. */
 enum fleet_outcome fleet_retry(struct fleet *f, const struct fleet_world *w,
                                struct fleet_deployment *d, struct fleet_problem *problem);
-/* Refused while it is in an environment, or the model's only one. */
+/* Refused while it is in an environment, or the model's only one. What it left outside is an
+ * ACTION_FORGET once its replicas are gone. */
 enum fleet_outcome fleet_delete_deployment(struct fleet *f, const struct fleet_world *w,
                                            struct fleet_deployment *d,
                                            struct fleet_problem *problem);
@@ -199,13 +202,16 @@ void fleet_tick(struct fleet *f, const struct fleet_world *w, int64_t *ret_next_
 enum fleet_action_kind {
     ACTION_BUILD,  /* a deployment's package for a plane */
     ACTION_START,  /* a replica that is PENDING */
-    ACTION_STOP,   /* a replica that is STOPPING: once no edge sends it anything any more */
-    ACTION_FORGET, /* a replica that is GONE, or a deployment that is no more: what it left */
+    ACTION_STOP,   /* a replica that is STOPPING: once no edge sends it anything any more. One that
+                      its plane does not have, or never had, is observed as gone */
+    ACTION_FORGET, /* a replica that is GONE, or a deployment that is no more: what it left. Said
+                      for two seconds, then fleet_tick lets go of it; idempotent */
 };
 
 struct fleet_action {
     enum fleet_action_kind kind;
-    str id; /* replica, or deployment for BUILD; borrowed from the fleet */
+    str id; /* replica, or deployment for BUILD; for FORGET either: a leftover of that key is a
+               deployment's. Borrowed from the fleet */
 };
 
 /* Walks all that is to be done now; *cursor is zero at first. False at the end. Doing a thing twice

@@ -40,6 +40,7 @@ struct fields {
 };
 
 const struct fields *fields_of(enum fleet_kind kind);
+extern const struct fields autoscaling_fields, promotion_settings_fields; /* nested */
 
 /* All that the fields own. */
 void fields_free(const struct fields *fields, void *object);

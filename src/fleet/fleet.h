@@ -258,6 +258,7 @@ struct fleet_replica {
     uint32_t port;
     str identity; /* hex: what it proves on each connection */
     str why;      /* of its end */
+    str usage;    /* the row that its time counts in, "" : none */
     int64_t created_ns, started_ns, ready_ns, stopping_ns, gone_ns;
 };
 

@@ -46,6 +46,12 @@ void rules_free(struct rules *r)
     mem_free(r);
 }
 
+void rules_trim(struct rules *r)
+{
+    if (r->by_text.n >= RULES_MAX)
+        forget_all(r);
+}
+
 static bool compile(const struct region_catalogue *catalogue, str text, struct arena *arena,
                     struct region_rule_compiled *ret_compiled, str *ret_error)
 {
@@ -66,7 +72,7 @@ const struct region_rule_compiled *rules_get(struct rules *r,
 
     if (text.n == 0)
         return NULL;
-    if (r->catalogue != catalogue || r->by_text.n >= RULES_MAX) {
+    if (r->catalogue != catalogue) {
         struct region_catalogue *counted =
             region_catalogue_ref((struct region_catalogue *)(uintptr_t)catalogue);
 

@@ -63,7 +63,7 @@ static const struct field autoscaling_list[] = {
     U32(autoscaling, concurrency_target),   U32(autoscaling, target_utilization_percentage),
     U32(autoscaling, max_scale_down_rate),  U32(autoscaling, target_in_flight_tokens),
 };
-static const struct fields autoscaling_fields = SETTINGS(autoscaling);
+const struct fields autoscaling_fields = SETTINGS(autoscaling);
 
 static const struct field promotion_settings_list[] = {
     FLAG(promotion_settings, redeploy_on_promotion),
@@ -76,7 +76,7 @@ static const struct field promotion_settings_list[] = {
     FLAG(promotion_settings, ramp_up_while_promoting),
     U32(promotion_settings, ramp_up_duration_s),
 };
-static const struct fields promotion_settings_fields = SETTINGS(promotion_settings);
+const struct fields promotion_settings_fields = SETTINGS(promotion_settings);
 
 static const struct field team_list[] = {
     TEXT(team, id),
@@ -186,6 +186,7 @@ static const struct field replica_list[] = {
     U32(replica, port),
     TEXT(replica, identity),
     TEXT(replica, why),
+    TEXT(replica, usage),
     I64(replica, created_ns),
     I64(replica, started_ns),
     I64(replica, ready_ns),

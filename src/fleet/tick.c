@@ -1,0 +1,94 @@
+/* Time passes: what is due is decided (settle), what is over is removed, and the next moment that
+ * matters is told. */
+
+#include "fleet/controller_internal.h"
+
+static void sooner(int64_t *next_ns, int64_t at_ns)
+{
+    if (at_ns && at_ns < *next_ns)
+        *next_ns = at_ns;
+}
+
+static void remove_gone(struct fleet *f, const struct fleet_world *w, int64_t *next_ns)
+{
+    struct fleet_replica *next;
+
+    for (struct fleet_replica *r = fleet_first_replica(f); r; r = next) {
+        next = fleet_next_replica(f, r);
+        if (r->state != REPLICA_GONE)
+            continue;
+        if (w->now_ns - r->gone_ns >= FORGET_NS)
+            fleet_remove(f, &r->object);
+        else
+            sooner(next_ns, r->gone_ns + FORGET_NS);
+    }
+}
+
+static bool has_replica(const struct fleet *f, str deployment)
+{
+    for (struct fleet_replica *r = fleet_first_replica(f); r; r = fleet_next_replica(f, r))
+        if (str_eq(r->deployment, deployment))
+            return true;
+    return false;
+}
+
+static void remove_leftovers(struct fleet *f, const struct fleet_world *w, int64_t *next_ns)
+{
+    struct fleet_leftover *next;
+
+    for (struct fleet_leftover *l = fleet_first_leftover(f); l; l = next) {
+        next = fleet_next_leftover(f, l);
+        if (l->alone_ns && w->now_ns - l->alone_ns >= FORGET_NS) {
+            fleet_remove(f, &l->object);
+            continue;
+        }
+        if (l->alone_ns == 0 && !has_replica(f, l->id))
+            fleet_edit(f, l)->alone_ns = w->now_ns;
+        sooner(next_ns, l->alone_ns ? l->alone_ns + FORGET_NS : 0);
+    }
+}
+
+/* The newest of each environment stays for as long as the environment does. */
+static void remove_history(struct fleet *f, const struct fleet_world *w)
+{
+    struct fleet_promotion *next;
+
+    for (struct fleet_promotion *p = fleet_first_promotion(f); p; p = next) {
+        next = fleet_next_promotion(f, p);
+        if (p->ended_ns == 0 || w->now_ns - p->ended_ns < w->history_ns)
+            continue;
+        const struct fleet_environment *e = fleet_find_environment(f, p->environment);
+        if (!e || !str_eq(e->last_promotion, p->id))
+            fleet_remove(f, &p->object);
+    }
+}
+
+static int64_t next_of(const struct fleet *f, const struct fleet_world *w)
+{
+    int64_t next_ns = INT64_MAX;
+    struct census c;
+
+    census_take((struct fleet *)(uintptr_t)f, &c);
+    for (size_t i = 0; i < c.n; i++) {
+        const struct fleet_deployment *d = c.crews[i].deployment;
+
+        if (d->restart_ns > w->now_ns)
+            sooner(&next_ns, d->restart_ns);
+        sooner(&next_ns, d->deadline_ns);
+        sooner(&next_ns, sleep_at(&c.crews[i]));
+        if (c.crews[i].promotion)
+            sooner(&next_ns, c.crews[i].promotion->deadline_ns);
+    }
+    census_deinit(&c);
+    return next_ns;
+}
+
+void fleet_tick(struct fleet *f, const struct fleet_world *w, int64_t *ret_next_ns)
+{
+    settle(f, w);
+    int64_t next_ns = next_of(f, w);
+    remove_gone(f, w, &next_ns);
+    remove_leftovers(f, w, &next_ns);
+    remove_history(f, w);
+    *ret_next_ns = next_ns;
+}
