@@ -75,6 +75,8 @@ python_environment() {
 }
 
 python_environment runner/.venv runner/requirements.txt
+# So that runner/.venv/bin/python finds ambit_runner, wherever it is started.
+echo "$PWD/runner" >"$(runner/.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ambit_runner.pth"
 [ "$what" != runner ] || exit 0
 
 python_environment .venv "$requirements"

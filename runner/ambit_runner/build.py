@@ -103,6 +103,11 @@ def _name(requirement):
     return re.split(r"-\d|\.whl" if name.endswith(".whl") else r"[\s\[<>=!~;@]", name, maxsplit=1)[0]
 
 
+def environment():
+    """Without the path by which this runner itself may have been found."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PYTHONUNBUFFERED": "1"}
+
+
 def install(package, directory, arguments):
     command = [sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python"), "--no-input"]
     command += ["--disable-pip-version-check", "--no-color", "install", "--progress-bar", "off"]
@@ -114,7 +119,7 @@ def install(package, directory, arguments):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=environment(),
         text=True,
         errors="replace",
     ) as pip:
@@ -142,7 +147,12 @@ def join_runner(directory):
     (packages / PTH_NAME).write_text("".join(f"{folder}\n" for folder in runner_folders()))
     check = "import ambit_runner.serve"
     found = subprocess.run(
-        [directory / "bin" / "python", "-c", check], cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        [directory / "bin" / "python", "-c", check],
+        cwd=directory,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
     )
     if found.returncode != 0:
         last = found.stderr.strip().splitlines()[-1:] or ["no reason given"]

@@ -48,6 +48,8 @@ class Method:
             for p in inspect.signature(self.function).parameters.values()
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
+        if not parameters and any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(self.function).parameters.values()):
+            return True, False
         requests = [is_request(p, self.function) for p in parameters]
         needed = sum(p.default is p.empty for p in parameters)
         if needed > 2 or not parameters:

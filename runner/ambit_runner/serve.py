@@ -1,7 +1,8 @@
 """The serving process: listens at once, loads the model beside that, and ends in an orderly way.
 
 Probes are answered from the first moment, requests once the model is loaded. A model that cannot be loaded ends the process with status 1;
-the last line says why. On SIGTERM, nothing new is accepted, and what is in flight, WebSockets included, may take AMBIT_GRACE_SECONDS.
+the last line says why. On SIGTERM, nothing new is accepted, and what is in flight, WebSockets included, may take AMBIT_GRACE_SECONDS;
+a second SIGTERM ends that time.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import uvicorn
 
@@ -55,16 +57,19 @@ class Server(uvicorn.Server):
         yield
 
     def stop(self):
+        """Asked a second time, it does not wait any longer."""
+        if self.should_exit:
+            self.grace = 0
         self.should_exit = True
 
     def _sockets(self):
         return [c for c in self.server_state.connections if isinstance(c, self.config.ws_protocol_class)]
 
     async def _until_idle(self, seconds):
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self.server_state.tasks or self.server_state.connections:
-                    await asyncio.sleep(0.02)
+        """`seconds` gives the time, and is asked for it again and again."""
+        began = time.monotonic()
+        while (self.server_state.tasks or self.server_state.connections) and time.monotonic() - began < seconds():
+            await asyncio.sleep(0.02)
 
     async def shutdown(self, sockets=None):
         for listener in self.servers:
@@ -75,14 +80,14 @@ class Server(uvicorn.Server):
         busy = len(self.server_state.tasks)
         if busy:
             log.info("stopping; %d requests and sockets may finish within %g s", busy, self.grace)
-        await self._until_idle(self.grace)
+        await self._until_idle(lambda: self.grace)
         for connection in self._sockets():
             connection.shutdown()
         if self.server_state.tasks:
             log.warning("stopping; %d requests and sockets are cut off", len(self.server_state.tasks))
         for task in list(self.server_state.tasks):
             task.cancel()
-        await self._until_idle(LAST_SECONDS)
+        await self._until_idle(lambda: LAST_SECONDS)
 
 
 def number(name, default, kind):

@@ -277,6 +277,10 @@ def test_a_log_that_nobody_reads(start):
     assert runner.predict(0).json() == 1
 
 
+def test_a_model_that_takes_anything(start):
+    assert start("class Model:\n  def predict(self, *inputs, **more): return inputs").ready().predict(1).json() == [1]
+
+
 def test_log_lines_and_prints(start):
     runner = start(
         """

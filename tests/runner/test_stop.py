@@ -23,6 +23,12 @@ GATED = """
             yield "last"
 """
 
+GATED_SOCKET = """
+        async def websocket(self, ws):
+            while True:
+                await ws.receive_text()
+"""
+
 
 def refuses(runner):
     try:
@@ -63,7 +69,7 @@ def test_an_open_socket_is_kept(start):
 
 
 def test_the_grace_has_an_end(start, tmp_path):
-    runner = start(GATED + textwrap_socket(), GO=str(tmp_path / "never"), AMBIT_GRACE_SECONDS="0.2").ready()
+    runner = start(GATED + GATED_SOCKET, GO=str(tmp_path / "never"), AMBIT_GRACE_SECONDS="0.2").ready()
     with dial(runner) as ws:
         ws.send("x")
         asking = threading.Thread(target=ask_in_vain, args=[runner])
@@ -76,12 +82,16 @@ def test_the_grace_has_an_end(start, tmp_path):
     runner.says("2 requests and sockets are cut off")
 
 
-def textwrap_socket():
-    return """
-        async def websocket(self, ws):
-            while True:
-                await ws.receive_text()
-    """
+def test_a_second_signal_ends_the_grace(start, tmp_path):
+    runner = start(GATED, GO=str(tmp_path / "never")).ready()
+    asking = threading.Thread(target=ask_in_vain, args=[runner])
+    asking.start()
+    runner.says("in flight")
+    runner.terminate()
+    runner.says("may finish within 3600 s")
+    runner.terminate()
+    assert runner.ended() == 0
+    asking.join()
 
 
 def ask_in_vain(runner):
