@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/file.h"
+#include "control/deployments.h"
 #include "control/master_key.h"
 #include "control/ownership.h"
 #include "control/reload_audit.h"
@@ -61,7 +62,8 @@ static bool parse(struct policy *p, struct candidate *k)
                                    .text = k->text.p ? buf_str(&k->text) : STR("")};
 
     k->config = config_load(&source, &k->diagnostics);
-    return k->config && ownership_check(p, k->config, &k->diagnostics);
+    return k->config && ownership_check(p, k->config, &k->diagnostics) &&
+           deployments_check_file(p, k->config, &k->diagnostics);
 }
 
 static bool read_candidate(struct policy *p, struct candidate *k)
@@ -98,9 +100,8 @@ static size_t foreign_rules(const struct policy *p, struct arena *arena,
                             const struct config_foreign_rule **ret_rules)
 {
     const struct catalog *c = p->catalog;
-    struct config_foreign_rule *rules =
-        arena_zalloc(arena, (c->n_keys + c->n_rules + 1) * sizeof(*rules));
-    size_t n = 0;
+    size_t most = c->n_keys + c->n_rules + fleet_count(p->fleet, FLEET_GROUP) + 1, n = 0;
+    struct config_foreign_rule *rules = arena_zalloc(arena, most * sizeof(*rules));
 
     if (!p->config->organization_rule.p && c->organization_rule < c->n_rules)
         rules[n++] = (struct config_foreign_rule){CONFIG_ORGANIZATION, STR(""),
@@ -114,6 +115,9 @@ static size_t foreign_rules(const struct policy *p, struct arena *arena,
             rules[n++] = (struct config_foreign_rule){
                 CONFIG_CUSTOMER, arena_printf(arena, "(%u with this rule)", p->rule_uses[i]),
                 c->rules[i].text};
+    for (struct fleet_group *g = fleet_first_group(p->fleet); g; g = fleet_next_group(p->fleet, g))
+        if (g->rule.n && !g->of_file)
+            rules[n++] = (struct config_foreign_rule){CONFIG_ENVIRONMENT_GROUP, g->name, g->rule};
     *ret_rules = rules;
     return n;
 }
@@ -227,6 +231,7 @@ static enum reload_outcome install(struct policy *p, struct candidate *k, str ac
     change_begin(&change, p, actor);
     change.next = k->config;
     ownership_write_customers(&change, k->config);
+    deployments_take_file(&change, k->config);
     master_key_ensure(&change);
     struct catalog *catalog = change_build(&change, &k->diagnostics);
     if (!catalog) {
@@ -236,7 +241,8 @@ static enum reload_outcome install(struct policy *p, struct candidate *k, str ac
         change_abort(&change);
         return error ? RELOAD_FAILED : RELOAD_INVALID;
     }
-    if (change.n_puts == 0 && change.n_gone == 0 && is_in_force(p, catalog)) {
+    if (change.n_puts == 0 && change.n_gone == 0 && !change.fleet_written &&
+        is_in_force(p, catalog)) {
         catalog_free(catalog);
         change.next = NULL;
         change_abort(&change);
