@@ -15,8 +15,9 @@ static enum metric_word word_of_mode(enum route_mode mode)
 
 static bool is_routed(const struct exchange *x)
 {
-    return x->surface.surface && (x->surface.surface->kind == SURFACE_INFERENCE ||
-                                  x->surface.surface->kind == SURFACE_STORED);
+    return x->surface.surface &&
+           (x->surface.surface->kind == SURFACE_INFERENCE ||
+            x->surface.surface->kind == SURFACE_STORED || x->surface.surface->kind == SURFACE_HOST);
 }
 
 static void count(struct exchange *x, uint16_t region, int64_t duration_ns)
@@ -68,6 +69,19 @@ static void put_route(struct json_out *j, const struct exchange *x)
     json_close_array(j);
 }
 
+static void put_call(struct json_out *j, const struct host_call *call)
+{
+    const struct host_route *route = &call->route;
+
+    json_member_word(j, "baseten_request_id", str_make(call->id, sizeof(call->id)));
+    if (!call->is_named)
+        return;
+    json_member_word(j, host_kind_name(call->host.kind).p, call->host.id);
+    if (route->selector == HOST_SELECTS_ENVIRONMENT)
+        member_text(j, "environment", route->name);
+    member_text(j, "deployment", call->deployment);
+}
+
 enum { LOGGED_TARGET_MAX = 512 };
 
 /* Without the query, which may hold anything. */
@@ -94,6 +108,8 @@ static void write_line(struct exchange *x, int64_t duration_ns)
     json_member_str(&j, "method", x->head->method_text);
     json_member_str(&j, "path", logged_path(x));
     put_who(&j, x);
+    if (x->call)
+        put_call(&j, x->call);
     if (is_routed(x))
         put_route(&j, x);
     json_member_u64(&j, "status", x->status);

@@ -14,6 +14,32 @@ static void put(struct http_header *headers, size_t *n, str name, str value, enu
             (struct http_header){.name = name, .value = value, .checked = from == VALUE_OF_OURS};
 }
 
+/* What only one of the two surfaces says. */
+static void put_openai(struct exchange *x, const struct attempt *a, struct http_header *headers,
+                       size_t *n)
+{
+    put(headers, n, STR("x-litellm-model-group"), x->group, VALUE_CONFIGURED);
+    put(headers, n, STR("x-litellm-attempted-retries"),
+        arena_u64(&x->arena, x->trace.n_attempts ? x->trace.n_attempts - 1 : 0), VALUE_OF_OURS);
+    if (!a)
+        return;
+    put(headers, n, STR("x-litellm-model-region"), x->trace.region, VALUE_OF_OURS);
+    put(headers, n, STR("x-litellm-model-id"), a->endpoint_id, VALUE_CONFIGURED);
+    put(headers, n, STR("x-litellm-model-api-base"), a->api_base, VALUE_CONFIGURED);
+    put(headers, n, STR("x-litellm-api-base"), a->api_base, VALUE_CONFIGURED);
+}
+
+static void put_host(struct exchange *x, struct http_header *headers, size_t *n)
+{
+    const struct host_call *call = x->call;
+
+    put(headers, n, STR("x-baseten-request-id"), str_make(call->id, sizeof(call->id)),
+        VALUE_OF_OURS);
+    if (x->trace.n_attempts > 1)
+        put(headers, n, STR("X-BASETEN-MODEL-PREDICTION-ATTEMPTS"),
+            arena_u64(&x->arena, x->trace.n_attempts), VALUE_OF_OURS);
+}
+
 size_t answer_headers(struct exchange *x, struct http_header *headers)
 {
     const struct attempt *a = x->trace.region.n ? x->attempt : NULL;
@@ -27,16 +53,12 @@ size_t answer_headers(struct exchange *x, struct http_header *headers)
     put(headers, &n, STR("x-request-id"), x->request_id, VALUE_OF_OURS);
     put(headers, &n, STR("x-ambit-overhead-us"),
         arena_u64(&x->arena, (uint64_t)(x->own_ns / NS_PER_US)), VALUE_OF_OURS);
-    put(headers, &n, STR("x-litellm-model-group"), x->group, VALUE_CONFIGURED);
-    put(headers, &n, STR("x-litellm-attempted-retries"),
-        arena_u64(&x->arena, x->trace.n_attempts ? x->trace.n_attempts - 1 : 0), VALUE_OF_OURS);
-    if (!a)
-        return n;
-    put(headers, &n, STR("x-ambit-region"), x->trace.region, VALUE_OF_OURS);
-    put(headers, &n, STR("x-litellm-model-region"), x->trace.region, VALUE_OF_OURS);
-    put(headers, &n, STR("x-litellm-model-id"), a->endpoint_id, VALUE_CONFIGURED);
-    put(headers, &n, STR("x-litellm-model-api-base"), a->api_base, VALUE_CONFIGURED);
-    put(headers, &n, STR("x-litellm-api-base"), a->api_base, VALUE_CONFIGURED);
+    if (a)
+        put(headers, &n, STR("x-ambit-region"), x->trace.region, VALUE_OF_OURS);
+    if (x->call)
+        put_host(x, headers, &n);
+    else
+        put_openai(x, a, headers, &n);
     return n;
 }
 
@@ -108,7 +130,10 @@ void exchange_refuse(struct exchange *x, enum fault fault, str message, str para
                 (uint16_t)rule, WORD_NONE, 1);
     str text = arena_copy(&x->arena, message);
     buf_clear(body);
-    fault_body(fault, text, param, body);
+    if (x->call)
+        fault_body_of_host(fault, text, body);
+    else
+        fault_body(fault, text, param, body);
     str copy = arena_copy(&x->arena, buf_str(body));
     send_own(x, fault_row(fault)->status, STR("application/json"), copy, headers, n_headers);
 }

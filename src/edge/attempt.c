@@ -1,127 +1,10 @@
 #include "edge/attempt.h"
 
+#include "edge/derive.h"
 #include "edge/edge.h"
 #include "edge/exchange.h"
 
 #include <assert.h>
-
-/* --- deriving the request
- * ------------------------------------------------------------------------------------------ */
-
-/* What a client may tell the upstream: content negotiation, tracing, and what OpenAI's own headers
- * mean. Credentials, cookies, hop-by-hop and routing headers never pass, and neither does what
- * nobody has thought of. */
-static const str forwarded_names[] = {
-    STR_INIT("accept"),      STR_INIT("accept-language"), STR_INIT("content-type"),
-    STR_INIT("user-agent"),  STR_INIT("traceparent"),     STR_INIT("tracestate"),
-    STR_INIT("openai-beta"), STR_INIT("idempotency-key"), STR_INIT("x-client-request-id"),
-};
-
-static bool is_forwarded(const struct http_header *header)
-{
-    if (header->id != HTTP_HEADER_OTHER && header->id != HTTP_HEADER_CONTENT_TYPE)
-        return false;
-    for (size_t i = 0; i < COUNT_OF(forwarded_names); i++)
-        if (str_ieq(header->name, forwarded_names[i]))
-            return true;
-    return header->name.n > 12 && str_ieq(str_upto(header->name, 12), STR("x-stainless-"));
-}
-
-static bool is_azure_stored(const struct exchange *x)
-{
-    return str_starts(x->surface.path, STR("/responses"));
-}
-
-static str derive_target(struct exchange *x, const struct catalog_endpoint *e, str model)
-{
-    str path = x->surface.path, query = x->surface.query;
-
-    if (e->provider != PROVIDER_AZURE)
-        return ARENA_JOIN(&x->arena, e->base_path, path, query.n ? STR("?") : STR(""), query);
-    if (is_azure_stored(x))
-        return ARENA_JOIN(&x->arena, e->base_path, STR("/openai"), path, STR("?api-version="),
-                          e->api_version);
-    return ARENA_JOIN(&x->arena, e->base_path, STR("/openai/deployments/"), model, path,
-                      STR("?api-version="), e->api_version);
-}
-
-static str derive_authority(struct arena *arena, const struct catalog_endpoint *e)
-{
-    bool literal_v6 = str_find(e->host, ':', 0) < e->host.n;
-    str open = literal_v6 ? STR("[") : STR(""), close = literal_v6 ? STR("]") : STR("");
-
-    if (e->unix_path.n)
-        return STR("localhost");
-    if (e->port == (e->tls ? 443 : 80))
-        return ARENA_JOIN(arena, open, e->host, close);
-    return ARENA_JOIN(arena, open, e->host, close, STR(":"), arena_u64(arena, e->port));
-}
-
-static void add_header(struct http_head *head, str name, str value, enum http_header_id id)
-{
-    head->headers[head->n_headers++] = (struct http_header){.name = name, .value = value, .id = id};
-}
-
-static void add_credential(struct exchange *x, struct http_head *head,
-                           const struct catalog_endpoint *e)
-{
-    if (e->credential.n == 0)
-        return;
-    if (e->provider == PROVIDER_AZURE)
-        add_header(head, STR("api-key"), arena_copy(&x->arena, e->credential), HTTP_HEADER_API_KEY);
-    else
-        add_header(head, STR("authorization"), ARENA_JOIN(&x->arena, STR("Bearer "), e->credential),
-                   HTTP_HEADER_AUTHORIZATION);
-}
-
-static struct http_head *derive_head(struct exchange *x, const struct catalog_endpoint *e,
-                                     str model, size_t body_bytes)
-{
-    struct http_head *head = arena_zalloc(&x->arena, sizeof(*head));
-    bool has_body = x->surface.surface->body != SURFACE_BODY_NONE;
-
-    *head = (struct http_head){
-        .method = x->head->method,
-        .method_text = x->head->method_text,
-        .target = derive_target(x, e, model),
-        .authority = derive_authority(&x->arena, e),
-        .version = 11,
-        .content_length = has_body ? (int64_t)body_bytes : HTTP_LENGTH_NONE,
-    };
-    /* Ours: credential, request id, accept-encoding; then the endpoint's own; then what the client
-     * may say. */
-    head->headers = arena_alloc(&x->arena, (3 + e->n_extra_headers + x->head->n_headers) *
-                                               sizeof(*head->headers));
-    add_credential(x, head, e);
-    add_header(head, STR("x-request-id"), x->request_id, HTTP_HEADER_X_REQUEST_ID);
-    add_header(head, STR("accept-encoding"), STR("identity"), HTTP_HEADER_ACCEPT_ENCODING);
-    for (size_t i = 0; i < e->n_extra_headers; i++)
-        add_header(head, arena_copy(&x->arena, e->extra_headers[i].name),
-                   arena_copy(&x->arena, e->extra_headers[i].value),
-                   http_header_id(e->extra_headers[i].name));
-    for (size_t i = 0; i < x->head->n_headers; i++)
-        if (is_forwarded(&x->head->headers[i]))
-            head->headers[head->n_headers++] = x->head->headers[i];
-    return head;
-}
-
-static size_t derive(struct attempt *a, struct exchange *x, const struct catalog *catalog,
-                     const struct catalog_group *group, const struct catalog_endpoint *e)
-{
-    str matched = STR_NULL, model = e->upstream_model;
-
-    (void)group;
-    if (e->wildcard && x->facts.model.n) {
-        /* What `*` stood for in the group's name goes on to the upstream. */
-        catalog_find_group(catalog, x->facts.model, &matched);
-        model = matched;
-    }
-    model = arena_copy(&x->arena, model);
-    size_t bytes = request_derive_body(&x->facts, str_make(x->body, x->body_n), model, &x->arena,
-                                       &a->segments, &a->n_segments);
-    a->head = derive_head(x, e, model, bytes);
-    return bytes;
-}
 
 /* --- sending
  * -------------------------------------------------------------------------------------------------------
@@ -186,11 +69,30 @@ static void send_body(struct attempt *a)
     a->sent_ns = clock_monotonic_ns();
 }
 
+/* The body follows as the client sends it. */
+static void send_call(struct attempt *a)
+{
+    struct exchange *x = owner(a);
+    bool has_body = x->call->upload.has_body;
+
+    stream_send_head(a->stream, a->head, has_body ? STREAM_MORE : STREAM_END);
+    a->head_sent = true;
+    a->sent = !has_body;
+    a->sent_ns = clock_monotonic_ns();
+    upload_pump(x, a);
+    if (!a->body_sent)
+        stream_flush(a->stream);
+}
+
 static void send_request(struct attempt *a)
 {
     struct exchange *x = owner(a);
     bool has_body = x->surface.surface->body != SURFACE_BODY_NONE;
 
+    if (x->call) {
+        send_call(a);
+        return;
+    }
     stream_send_head(a->stream, a->head, has_body ? STREAM_MORE : STREAM_END);
     if (has_body) {
         send_body(a);
@@ -274,7 +176,9 @@ static void on_writable(void *ctx, struct stream *s)
     struct attempt *a = ctx;
 
     (void)s;
-    if (!a->sent)
+    if (owner(a)->call)
+        upload_pump(owner(a), a);
+    else if (!a->sent)
         send_body(a);
 }
 
@@ -391,7 +295,10 @@ enum attempt_started attempt_start(struct exchange *x, const struct catalog *cat
     a->timer.on_expire = on_timer;
     buf_init(&a->held, 0);
     copy_policy(a, x, catalog, group, e);
-    derive(a, x, catalog, group, e);
+    if (x->call)
+        derive_for_host(a, x, e);
+    else
+        derive_for_openai(a, x, catalog, e);
     record(a, x);
     x->attempt = a;
     int r = connector_open(x->worker->connector, permit, catalog, e, slot.state,

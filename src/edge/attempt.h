@@ -35,6 +35,8 @@ struct attempt {
     size_t n_segments;
     size_t segment_at, segment_offset; /* what has been sent */
     bool sent;                         /* wholly */
+    bool head_sent;                    /* the same for a body that passes as it comes (upload.h): */
+    uint64_t body_sent;                /* its bytes so far */
 
     /* its answer */
     unsigned status;

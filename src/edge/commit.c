@@ -152,7 +152,7 @@ void exchange_answered(struct exchange *x, struct attempt *a, const struct http_
     if (head->status == 429 || head->status == 503)
         endpoint_pause(a->slot.state, now_ns + retry_after_s(head) * NS_PER_S);
     check_region(x, a, head);
-    if (is_worth_retrying(head->status) && x->attempts_left) {
+    if (is_worth_retrying(head->status) && x->attempts_left && (!x->call || upload_can_repeat(x))) {
         park(x, a, head);
         exchange_try(x);
         return;

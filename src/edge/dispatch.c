@@ -83,9 +83,11 @@ static bool wished_region(struct exchange *x, str *ret_region)
     return true;
 }
 
-static bool work_out_permit(struct exchange *x, const struct catalog *c, struct permit *ret_permit)
+static bool work_out_permit(struct exchange *x, const struct catalog *c,
+                            const struct catalog_environment *environment,
+                            struct permit *ret_permit)
 {
-    struct policy_request request = {.key = present_key(x, c)};
+    struct policy_request request = {.key = present_key(x, c), .environment = environment};
     str subject = STR_NULL;
 
     if (!request.key) {
@@ -202,7 +204,7 @@ static void judge_profile(const struct exchange *x, const struct route_view *vie
     str matched = STR_NULL;
     struct region_set wide;
 
-    if (!permit->restricted || !catalog_find_group(c, x->facts.model, &matched))
+    if (!permit->restricted || x->call || !catalog_find_group(c, x->facts.model, &matched))
         return;
     str zone = region_zone_of_model(matched);
     if (!zone.n || !region_resolve(c->regions, zone, &wide) || permit_allows(permit, &wide))
@@ -266,6 +268,17 @@ static bool start_at(struct exchange *x, const struct route_view *view, const st
                          choice->slot) == ATTEMPT_STARTED;
 }
 
+/* Model hosts know the session by Baseten's name as well. */
+static str session_of(const struct exchange *x)
+{
+    str session = http_head_value(x->head, HTTP_HEADER_X_AMBIT_SESSION);
+
+    for (size_t i = 0; x->call && session.n == 0 && i < x->head->n_headers; i++)
+        if (str_ieq(x->head->headers[i].name, STR("x-baseten-session-id")))
+            session = x->head->headers[i].value;
+    return session;
+}
+
 static struct route_wish wish_of(const struct exchange *x, const struct catalog *c,
                                  const struct permit *permit)
 {
@@ -276,7 +289,7 @@ static struct route_wish wish_of(const struct exchange *x, const struct catalog 
         .carbon_aware =
             carbon_aware && permit->pin == REGION_NONE && permit->primary == REGION_NONE,
         .latency_budget_ms = x->facts.latency_budget_ms,
-        .session = http_head_value(x->head, HTTP_HEADER_X_AMBIT_SESSION),
+        .session = session_of(x),
     };
 }
 
@@ -284,7 +297,8 @@ static void begin_routing(struct exchange *x, const struct catalog *c,
                           const struct catalog_group *group)
 {
     x->attempts_left = group->max_retries + 1;
-    x->group = arena_copy(&x->arena, group->name);
+    if (!x->call)
+        x->group = arena_copy(&x->arena, group->name);
     deadline_set(x->worker->loop, &x->deadline, group->timers.total_ms);
     if (c->gateway_region != REGION_NONE)
         x->trace.gateway_region =
@@ -315,20 +329,33 @@ static bool choose(struct exchange *x, const struct route_view *view, const stru
     return true;
 }
 
+static const struct catalog_group *find_target(struct exchange *x, const struct catalog *c,
+                                               const struct catalog_environment **ret_environment)
+{
+    struct host_place place;
+
+    if (!x->call)
+        return exchange_gateway_may_serve(x, c) ? find_group(x, c) : NULL;
+    if (!host_call_place(x, c, &place))
+        return NULL;
+    *ret_environment = place.environment;
+    return &c->groups[place.deployment->group];
+}
+
 void exchange_try(struct exchange *x)
 {
     const struct catalog *c = worker_catalog(x->worker);
     struct route_view view = {c, worker_states(c), loop_now_ns(x->worker->loop)};
+    const struct catalog_environment *environment = NULL;
     struct permit permit;
     struct choice choice;
 
-    const struct catalog_group *group = find_group(x, c);
+    const struct catalog_group *group = find_target(x, c, &environment);
     if (!group)
         return;
     if (!x->chosen_once)
         begin_routing(x, c, group);
-    if (!exchange_gateway_may_serve(x, c) || !work_out_permit(x, c, &permit) ||
-        !lease_holds(x, c, &permit))
+    if (!work_out_permit(x, c, environment, &permit) || !lease_holds(x, c, &permit))
         return;
     while (choose(x, &view, &permit, group, &choice))
         if (start_at(x, &view, &permit, group, &choice))
@@ -356,7 +383,7 @@ void exchange_attempt_failed(struct exchange *x, struct attempt *a)
 {
     if (x->state != EXCHANGE_TRYING)
         return;
-    if (!is_retried(x->trace.attempts[a->record].outcome))
+    if (!is_retried(x->trace.attempts[a->record].outcome) || (x->call && !upload_can_repeat(x)))
         x->attempts_left = 0;
     exchange_try(x);
 }

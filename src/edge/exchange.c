@@ -1,6 +1,7 @@
 #include "edge/exchange.h"
 
 #include "edge/account.h"
+#include "edge/body.h"
 #include "edge/edge.h"
 #include "edge/identify.h"
 #include "edge/local.h"
@@ -8,7 +9,7 @@
 
 #include <assert.h>
 
-enum { SPARE_MAX = 256, BODY_EXACT_BYTES = 1 << 20, BODY_LARGE_STEP = 8 };
+enum { SPARE_MAX = 256 };
 
 /* --- states
  * --------------------------------------------------------------------------------------------------------
@@ -170,6 +171,13 @@ static bool identify_client(struct exchange *x, const struct catalog *c, uint32_
     x->key_index = (uint32_t)(key - c->keys);
     x->key_revision = c->revision;
     x->scopes = key->scopes;
+    if (!x->call && (key->n_models || key->n_environments)) {
+        exchange_refuse(x, FAULT_KEY_LIMITED,
+                        STR("this API key is limited to models or environments: it calls nothing "
+                            "but their hosts"),
+                        STR_NULL);
+        return false;
+    }
     if (key->scopes & wanted_scope)
         return true;
     str scope = catalog_scope_name(wanted_scope);
@@ -200,103 +208,6 @@ static bool content_is_acceptable(struct exchange *x)
     return false;
 }
 
-static bool too_large(struct exchange *x, const struct catalog *c, uint64_t bytes)
-{
-    if (bytes <= c->settings.body_bytes)
-        return false;
-    exchange_refuse(x, FAULT_REQUEST_TOO_LARGE,
-                    arena_printf(&x->arena,
-                                 "the body is larger than limits.body_bytes allows (%llu)",
-                                 (unsigned long long)c->settings.body_bytes),
-                    STR_NULL);
-    return true;
-}
-
-/* --- the body
- * ------------------------------------------------------------------------------------------------------
- */
-
-/* Room for `need` bytes, at most as many as are announced. It grows with what has arrived, never
- * with what is announced alone: a body that has shown that it is large gets larger steps, since
- * each step may copy what is there. */
-static size_t room_for(const struct exchange *x, size_t need)
-{
-    size_t room = x->body_room ? x->body_room : WORKER_BLOCK_BYTES;
-    size_t announced = x->head->content_length > 0 ? (size_t)x->head->content_length : SIZE_MAX;
-
-    if (x->body_room == 0 && announced > WORKER_BLOCK_BYTES && announced <= BODY_EXACT_BYTES)
-        return announced;
-    while (room < need)
-        room *= room < BODY_EXACT_BYTES ? 2 : BODY_LARGE_STEP;
-    return room > BODY_EXACT_BYTES && room > announced && announced >= need ? announced : room;
-}
-
-/* It counts against the edge's budget. */
-static bool make_room(struct exchange *x, const struct catalog *c, size_t more)
-{
-    size_t need = x->body_n + more;
-
-    if (need <= x->body_room)
-        return true;
-    size_t room = room_for(x, need);
-    uint64_t extra = room - x->body_room;
-    if (atomic_fetch_add_explicit(&x->worker->edge->buffered_bytes, extra, memory_order_relaxed) +
-            extra >
-        c->settings.buffered_bytes) {
-        atomic_fetch_sub_explicit(&x->worker->edge->buffered_bytes, extra, memory_order_relaxed);
-        exchange_refuse(x, FAULT_OVERLOADED,
-                        STR("limits.buffered_bytes is used up by other requests"), STR_NULL);
-        return false;
-    }
-    x->body_charged += extra;
-    x->body =
-        room == WORKER_BLOCK_BYTES ? worker_take_block(x->worker) : mem_realloc(x->body, room);
-    x->body_room = room;
-    return true;
-}
-
-static void refuse_json(struct exchange *x)
-{
-    str why = json_scan_error_text(x->scan);
-
-    exchange_refuse(
-        x, json_scan_is_duplicate(x->scan) ? FAULT_DUPLICATE_FIELD : FAULT_INVALID_JSON,
-        arena_printf(&x->arena, "%.*s at byte %zu", STR_ARG(why), json_scan_error_at(x->scan)),
-        STR_NULL);
-}
-
-/* Reads on where the last slice ended; false: refused. */
-static bool scan_body(struct exchange *x, enum json_scan_input input)
-{
-    str so_far = str_make(x->body, x->body_n);
-
-    if (x->surface.surface->body == SURFACE_BODY_MULTIPART) {
-        if (multipart_feed(x->form, so_far,
-                           input == JSON_SCAN_LAST ? MULTIPART_LAST : MULTIPART_MORE) !=
-            MULTIPART_INVALID)
-            return true;
-        exchange_refuse(x, FAULT_INVALID_MULTIPART, multipart_error_text(x->form), STR_NULL);
-        return false;
-    }
-    if (json_scan_feed(x->scan, so_far, input) < JSON_SCAN_INVALID)
-        return true;
-    refuse_json(x);
-    return false;
-}
-
-static bool read_facts(struct exchange *x)
-{
-    struct request_refusal refusal;
-    str body = str_make(x->body, x->body_n);
-    bool fine = x->surface.surface->body == SURFACE_BODY_MULTIPART
-                    ? request_read_form(x->form, body, &x->arena, &x->facts, &refusal)
-                    : request_read_json(x->scan, body, &x->arena, &x->facts, &refusal);
-
-    if (!fine)
-        exchange_refuse(x, refusal.fault, refusal.message, refusal.param);
-    return fine;
-}
-
 /* A follow-up goes back to the endpoint that has the state, for the key that made it. */
 static bool bind_to_state(struct exchange *x, str response_id)
 {
@@ -323,7 +234,7 @@ static void body_is_complete(struct exchange *x)
         return;
     }
     if (x->surface.surface->body != SURFACE_BODY_NONE &&
-        (!scan_body(x, JSON_SCAN_LAST) || !read_facts(x)))
+        (!body_scan(x, JSON_SCAN_LAST) || !body_read_facts(x)))
         return;
     str earlier = kind == SURFACE_STORED ? x->surface.id : x->facts.previous_response;
     if (earlier.n && !bind_to_state(x, earlier))
@@ -338,19 +249,27 @@ static void on_body(void *ctx, struct stream *s, str slice)
     const struct catalog *c = worker_catalog(x->worker);
 
     x->bytes_in += slice.n;
+    if (x->call) {
+        upload_take(x, slice);
+        return;
+    }
     if (x->state != EXCHANGE_READING || x->surface.surface->body == SURFACE_BODY_NONE) {
         stream_consume(s, slice.n);
         return;
     }
-    if (too_large(x, c, x->body_n + slice.n) || !make_room(x, c, slice.n))
+    if (body_too_large(x, c, x->body_n + slice.n))
         return;
+    if (!body_reserve(x, c, slice.n)) {
+        body_refuse_room(x);
+        return;
+    }
     /* Copied: routing needs the whole body, and so does a second attempt. */
     memcpy(x->body + x->body_n, slice.p, slice.n);
     x->body_n += slice.n;
     stream_consume(s, slice.n);
     if (x->state == EXCHANGE_READING && x->surface.surface->kind == SURFACE_INFERENCE &&
         x->body_n < (uint64_t)(x->head->content_length > 0 ? x->head->content_length : INT64_MAX))
-        scan_body(x, JSON_SCAN_MORE_COMES);
+        body_scan(x, JSON_SCAN_MORE_COMES);
 }
 
 static void on_end(void *ctx, struct stream *s, const struct http_head *trailers)
@@ -359,7 +278,9 @@ static void on_end(void *ctx, struct stream *s, const struct http_head *trailers
 
     (void)s;
     (void)trailers;
-    if (x->state == EXCHANGE_READING)
+    if (x->call)
+        upload_end(x);
+    else if (x->state == EXCHANGE_READING)
         body_is_complete(x);
 }
 
@@ -438,6 +359,8 @@ static bool accept_head(struct exchange *x, const struct catalog *c)
 {
     enum surface_kind kind;
 
+    if (x->call)
+        return identify_client(x, c, SCOPE_INFERENCE) && host_call_accept(x, c);
     if (!find_surface(x))
         return false;
     kind = x->surface.surface->kind;
@@ -448,7 +371,19 @@ static bool accept_head(struct exchange *x, const struct catalog *c)
     if (kind == SURFACE_MODELS || kind == SURFACE_MODEL || kind == SURFACE_MANAGEMENT)
         return true;
     return exchange_gateway_may_serve(x, c) && content_is_acceptable(x) &&
-           !too_large(x, c, x->head->content_length > 0 ? (uint64_t)x->head->content_length : 0);
+           !body_too_large(x, c,
+                           x->head->content_length > 0 ? (uint64_t)x->head->content_length : 0);
+}
+
+/* The body is asked for once something is there that wants it. */
+static void begin_call(struct exchange *x, enum stream_end end)
+{
+    x->call->upload.has_body = end == STREAM_MORE;
+    x->call->upload.ended = x->body_complete = end == STREAM_END;
+    exchange_move(x, EXCHANGE_TRYING);
+    exchange_try(x);
+    if (end == STREAM_MORE && x->state == EXCHANGE_TRYING)
+        http_server_continue(x->client);
 }
 
 void exchange_on_request(void *worker, struct stream *s, const struct http_head *head,
@@ -466,8 +401,13 @@ void exchange_on_request(void *worker, struct stream *s, const struct http_head 
     x->head = http_head_copy(&x->arena, head);
     x->request_id = request_id_of(x);
     buf_init(&x->out, 0);
+    x->call = host_call_new(x, c);
     if (!accept_head(x, c))
         return;
+    if (x->call) {
+        begin_call(x, end);
+        return;
+    }
     if (local_answers(x->surface.surface->kind)) {
         local_answer(x, c);
         return;

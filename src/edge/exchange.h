@@ -21,6 +21,7 @@
 #include "base/json_scan.h"
 #include "edge/attempt.h"
 #include "edge/fault.h"
+#include "edge/host_call.h"
 #include "edge/request.h"
 #include "edge/surface.h"
 #include "edge/worker.h"
@@ -53,6 +54,7 @@ struct exchange {
     struct stream *client;
     struct http_head *head;
     struct surface_match surface;
+    struct host_call *call; /* NULL: the request is for the OpenAI surface */
     str request_id;
     char *body;
     size_t body_n, body_room;

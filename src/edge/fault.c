@@ -1,11 +1,12 @@
 #include "edge/fault.h"
 
 static const struct fault_row rows[FAULT_COUNT] = {
-#define X(id, status_, type_, code_, retry_)                                                       \
+#define X(id, status_, type_, code_, retry_, error_code_)                                          \
     [FAULT_##id] = {.status = (status_),                                                           \
                     .type = STR_INIT(type_),                                                       \
                     .code = STR_INIT(code_),                                                       \
-                    .retry = FAULT_RETRY_##retry_},
+                    .retry = FAULT_RETRY_##retry_,                                                 \
+                    .error_code = STR_INIT(error_code_)},
     FAULT_TABLE(X)
 #undef X
 };
@@ -37,6 +38,17 @@ static void put_error(struct buf *to, str message, str type, str param, str code
 void fault_body(enum fault fault, str message, str param, struct buf *to)
 {
     put_error(to, message, rows[fault].type, param, rows[fault].code);
+}
+
+void fault_body_of_host(enum fault fault, str message, struct buf *to)
+{
+    struct json_out j;
+
+    json_out_init(&j, to);
+    json_open_object(&j);
+    json_member_str(&j, "error", message);
+    json_member_str(&j, "error_code", rows[fault].error_code);
+    json_close_object(&j);
 }
 
 void fault_body_of_status(unsigned status, str message, struct buf *to)

@@ -104,10 +104,12 @@ static void check_on(struct health *h)
 
     while (h->unchecked && c->n_endpoints && h->under_way < PROBES_AT_ONCE && !h->ending) {
         size_t at = h->next++ % c->n_endpoints;
-        struct check *check = check_new(h, &c->endpoints[at], states[at]);
 
         h->unchecked--;
-
+        /* Its plane checks a replica. */
+        if (c->endpoints[at].provider == PROVIDER_REPLICA)
+            continue;
+        struct check *check = check_new(h, &c->endpoints[at], states[at]);
         if (connector_probe(h->connector, &c->endpoints[at], states[at], c->settings.health_path,
                             PROBE_WITH_CREDENTIAL, c->settings.health_timeout_ms, on_checked,
                             check) < 0) {

@@ -30,7 +30,8 @@ static void answer_models(struct exchange *x, const struct catalog *c)
     json_key(&j, "data");
     json_open_array(&j);
     for (size_t i = 0; i < c->n_groups; i++)
-        put_model(&j, c->groups[i].name, c->groups[i].created_s);
+        if (!c->groups[i].deployment)
+            put_model(&j, c->groups[i].name, c->groups[i].created_s);
     for (size_t i = 0; i < c->n_aliases; i++)
         put_model(&j, c->aliases[i].name, c->groups[c->aliases[i].group].created_s);
     json_close_array(&j);

@@ -336,7 +336,7 @@ static enum exchange_relay relay_of(const struct exchange *x, const struct http_
 void relay_begin(struct exchange *x, const struct http_head *head, enum stream_end end)
 {
     x->relay = relay_of(x, head);
-    if (x->attempt->sent)
+    if (x->attempt->sent && !x->call)
         exchange_free_body(x);
     if (x->relay == RELAY_SPLICE_WHOLE && end == STREAM_MORE) {
         x->attempt->answer = http_head_copy(&x->arena, head);
@@ -352,8 +352,12 @@ void relay_begin(struct exchange *x, const struct http_head *head, enum stream_e
     int64_t length = x->relay == RELAY_RAW ? head->content_length : HTTP_LENGTH_NONE;
     relay_send_head(x, head, end == STREAM_END && length < 0 ? 0 : length, end);
     stream_flush(x->client);
-    if (end == STREAM_END && x->state != EXCHANGE_OVER)
+    if (x->state == EXCHANGE_OVER)
+        return;
+    if (end == STREAM_END)
         finish_served(x);
+    else if (x->call)
+        upload_pump(x, x->attempt);
 }
 
 static void hold(struct exchange *x, str slice)

@@ -7,7 +7,7 @@
 /* What never reaches the client: one hop's headers, what claims to be ours, the upstream's cookies,
  * and headers by which an upstream would speak for this origin. */
 static bool is_withheld(const struct http_head *head, const struct http_header *header,
-                        enum exchange_relay relay)
+                        enum exchange_relay relay, bool is_call)
 {
     static const str origin_names[] = {STR_INIT("alt-svc"), STR_INIT("strict-transport-security")};
     bool spliced = relay == RELAY_SPLICE_WHOLE || relay == RELAY_SPLICE_TAIL;
@@ -30,6 +30,8 @@ static bool is_withheld(const struct http_head *head, const struct http_header *
     default:
         return http_header_is_hop_by_hop(head, header);
     }
+    if (is_call && str_ieq(header->name, STR("x-baseten-request-id")))
+        return true;
     if (header->name.n > 8 && str_ieq(str_upto(header->name, 8), STR("x-ambit-")))
         return true;
     if (header->name.n > 10 && str_ieq(str_upto(header->name, 10), STR("x-litellm-")))
@@ -63,7 +65,7 @@ void relay_send_head(struct exchange *x, const struct http_head *head, int64_t c
     /* The codec writes the head before it returns: the list lives for this call. */
     answer.headers = worker_headers(x->worker, head->n_headers + ANSWER_HEADERS_MAX + 1);
     for (size_t i = 0; i < head->n_headers; i++)
-        if (!is_withheld(head, &head->headers[i], x->relay))
+        if (!is_withheld(head, &head->headers[i], x->relay, x->call))
             answer.headers[answer.n_headers++] = head->headers[i];
     if (x->relay != RELAY_SPLICE_WHOLE && x->surface.surface->splice == SURFACE_SPLICE_JSON)
         add_trace_header(x, &answer);

@@ -13,6 +13,7 @@ enum surface_body {
     SURFACE_BODY_NONE,
     SURFACE_BODY_JSON,
     SURFACE_BODY_MULTIPART,
+    SURFACE_BODY_STREAMED, /* passes unread, if there is one */
 };
 
 enum surface_kind {
@@ -23,6 +24,7 @@ enum surface_kind {
     SURFACE_MANAGEMENT, /* relayed to the control plane */
     SURFACE_HEALTH_LIVE,
     SURFACE_HEALTH_READY,
+    SURFACE_HOST, /* of a model host: host_route.h has those paths */
 };
 
 enum surface_splice { SURFACE_SPLICE_NO, SURFACE_SPLICE_JSON };

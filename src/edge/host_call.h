@@ -1,0 +1,48 @@
+#pragma once
+
+/*
+ * A request to a model host: what its host and path ask for, and how that is found in the policy.
+ * Names are kept, never indexes: each attempt looks them up anew, so that it goes where an
+ * environment points now.
+ *
+ * The checks come in a fixed order: key (401), existence (404), what the key may call (403), the
+ * gateway's region (421), the path (400).
+ */
+
+#include "edge/host_route.h"
+#include "edge/upload.h"
+
+struct exchange;
+
+enum { HOST_CALL_ID_BYTES = 32 };
+
+struct host_call {
+    struct host host;
+    struct host_route route;
+    bool is_named;  /* false: the host is malformed */
+    str deployment; /* id; of the newest attempt */
+    str target;     /* what its replica is asked for, without the replica's base path */
+    char id[HOST_CALL_ID_BYTES]; /* x-baseten-request-id */
+    struct upload upload;
+};
+
+/* Where a call goes under the policy at hand. */
+struct host_place {
+    const struct catalog_model *model;
+    const struct catalog_environment *environment; /* whose rule binds; NULL: none */
+    const struct catalog_deployment *deployment;
+};
+
+/* The call that a request to this authority is; NULL: the request is for the OpenAI surface. */
+struct host_call *host_call_new(struct exchange *x, const struct catalog *c);
+
+/* Every check that follows the key's. False: refused. */
+bool host_call_accept(struct exchange *x, const struct catalog *c);
+
+/* What has to hold again for every attempt: existence, what the key may call, the gateway's region.
+ * False: refused. Fills in the call's deployment and target. */
+bool host_call_place(struct exchange *x, const struct catalog *c, struct host_place *ret_place);
+
+/* The same look-up without a refusal, for requests that run. False: it is not there any more. */
+bool host_call_find(const struct exchange *x, const struct catalog *c,
+                    struct host_place *ret_place);

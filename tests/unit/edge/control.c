@@ -1,0 +1,160 @@
+#include "control.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "catalog/link.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct control {
+    int listen_fd, fd; /* fd -1: no edge */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    bool stopping;
+    struct buf in, out;
+    struct buf catalog;
+    uint64_t revision, sent, confirmed;
+};
+
+static void put_catalog(struct control *c)
+{
+    size_t at = link_frame_begin(&c->out, LINK_CATALOG);
+
+    wire_put_u64(&c->out, c->revision);
+    wire_put_str(&c->out, buf_str(&c->catalog));
+    link_frame_end(&c->out, at);
+    at = link_frame_begin(&c->out, LINK_IN_FORCE);
+    wire_put_u64(&c->out, c->revision);
+    wire_put_i64(&c->out, clock_wall_ns());
+    link_frame_end(&c->out, at);
+    c->sent = c->revision;
+}
+
+static void put_beat(struct control *c)
+{
+    size_t at = link_frame_begin(&c->out, LINK_HEARTBEAT);
+
+    wire_put_i64(&c->out, clock_wall_ns());
+    link_frame_end(&c->out, at);
+}
+
+static void take_frame(struct control *c, enum link_frame type, str payload)
+{
+    struct wire_reader r = {.rest = payload};
+
+    if (type == LINK_HELLO)
+        c->sent = 0;
+    else if (type == LINK_CONFIRM)
+        c->confirmed = wire_take_u64(&r);
+}
+
+static void receive(struct control *c)
+{
+    enum link_frame type;
+    str payload;
+    ssize_t n = recv(c->fd, buf_reserve(&c->in, 65536), 65536, 0);
+
+    if (n <= 0) {
+        close(c->fd);
+        c->fd = -1;
+        return;
+    }
+    c->in.n += (size_t)n;
+    while ((n = link_frame_take(buf_str(&c->in), &type, &payload)) > 0) {
+        take_frame(c, type, payload);
+        buf_drop(&c->in, (size_t)n);
+    }
+    assert(n == 0);
+}
+
+static void send_what_is_new(struct control *c)
+{
+    if (c->fd < 0)
+        return;
+    if (c->sent != c->revision)
+        put_catalog(c);
+    put_beat(c);
+    while (c->out.n) {
+        ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
+
+        if (n <= 0)
+            break;
+        buf_drop(&c->out, (size_t)n);
+    }
+    buf_clear(&c->out);
+}
+
+static void *run(void *ctx)
+{
+    struct control *c = ctx;
+    bool stopping = false;
+
+    while (!stopping) {
+        struct pollfd waits = {.fd = c->fd < 0 ? c->listen_fd : c->fd, .events = POLLIN};
+        int ready = poll(&waits, 1, 5);
+
+        pthread_mutex_lock(&c->lock);
+        if (ready > 0 && c->fd < 0)
+            c->fd = accept(c->listen_fd, NULL, NULL);
+        else if (ready > 0)
+            receive(c);
+        send_what_is_new(c);
+        stopping = c->stopping;
+        pthread_mutex_unlock(&c->lock);
+    }
+    return NULL;
+}
+
+struct control *control_start(const char *link_path)
+{
+    struct control *c = mem_zalloc(sizeof(*c));
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s", link_path);
+    c->fd = -1;
+    c->listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert(bind(c->listen_fd, (struct sockaddr *)&at, sizeof(at)) == 0);
+    assert(listen(c->listen_fd, 4) == 0);
+    pthread_mutex_init(&c->lock, NULL);
+    assert(pthread_create(&c->thread, NULL, run, c) == 0);
+    return c;
+}
+
+void control_stop(struct control *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    if (c->fd >= 0)
+        close(c->fd);
+    close(c->listen_fd);
+    buf_deinit(&c->in);
+    buf_deinit(&c->out);
+    buf_deinit(&c->catalog);
+    mem_free(c);
+}
+
+void control_publish(struct control *c, uint64_t revision, str catalog)
+{
+    pthread_mutex_lock(&c->lock);
+    buf_clear(&c->catalog);
+    buf_put_str(&c->catalog, catalog);
+    c->revision = revision;
+    pthread_mutex_unlock(&c->lock);
+}
+
+uint64_t control_confirmed(struct control *c)
+{
+    pthread_mutex_lock(&c->lock);
+    uint64_t confirmed = c->confirmed;
+    pthread_mutex_unlock(&c->lock);
+    return confirmed;
+}
