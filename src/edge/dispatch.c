@@ -14,6 +14,8 @@
  * --------------------------------------------------------------------------------------------------------
  */
 
+/* The key as the newest policy has it: it may have been taken away or have expired since the head
+ * came. */
 static const struct catalog_key *present_key(struct exchange *x, const struct catalog *c)
 {
     const struct catalog_key *key =
@@ -92,6 +94,10 @@ static bool work_out_permit(struct exchange *x, const struct catalog *c,
 
     if (!request.key) {
         exchange_refuse_key(x, FAULT_INVALID_API_KEY);
+        return false;
+    }
+    if (!(request.key->scopes & SCOPE_INFERENCE)) {
+        exchange_refuse_scope(x, SCOPE_INFERENCE);
         return false;
     }
     if (!wished_region(x, &request.region) || !add_customers(x, c, &request))

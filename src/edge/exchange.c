@@ -131,6 +131,15 @@ void exchange_refuse_key(struct exchange *x, enum fault fault)
     exchange_refuse(x, fault, message, STR_NULL);
 }
 
+void exchange_refuse_scope(struct exchange *x, uint32_t wanted_scope)
+{
+    str scope = catalog_scope_name(wanted_scope);
+
+    exchange_refuse(x, FAULT_INSUFFICIENT_SCOPE,
+                    arena_printf(&x->arena, "this API key lacks the scope %.*s", STR_ARG(scope)),
+                    STR_NULL);
+}
+
 static bool is_request_id(str id)
 {
     if (id.n == 0 || id.n > EXCHANGE_REQUEST_ID_MAX)
@@ -180,10 +189,7 @@ static bool identify_client(struct exchange *x, const struct catalog *c, uint32_
     }
     if (key->scopes & wanted_scope)
         return true;
-    str scope = catalog_scope_name(wanted_scope);
-    exchange_refuse(x, FAULT_INSUFFICIENT_SCOPE,
-                    arena_printf(&x->arena, "this API key lacks the scope %.*s", STR_ARG(scope)),
-                    STR_NULL);
+    exchange_refuse_scope(x, wanted_scope);
     return false;
 }
 

@@ -151,6 +151,7 @@ void exchange_drop_attempt(struct attempt *a, enum route_outcome outcome);
 void exchange_free_body(struct exchange *x);
 
 void exchange_refuse_key(struct exchange *x, enum fault fault);
+void exchange_refuse_scope(struct exchange *x, uint32_t wanted_scope);
 
 /* --- answer.c: answers that are Ambit's own
  * ----------------------------------------------------------------------------- */
