@@ -10,7 +10,8 @@ ABOUT = "only route/connector.c opens upstream streams, and few files connect at
 CALLS = [
     (r"upstream_open", ["src/http/", "src/route/connector.c"]),
     (r"upstream_pools_new", ["src/http/", "src/route/connector.c"]),
-    (r"transport_connect", ["src/net/", "src/http/", "src/edge/edge_link.c", "src/control/link", "src/cli/"]),
+    (r"transport_connect", ["src/net/", "src/http/", "src/edge/edge_link.c", "src/control/link", "src/plane/relay.c",
+                            "src/plane/probe.c", "src/cli/"]),
     (r"(?:connect|sendto|sendmsg|sendmmsg)", ["src/net/", "src/cli/"]),
     (r"BIO_(?:new_connect|do_connect|new_ssl_connect)", []),
     (r"curl_easy_(?:perform|init)|curl_multi_\w+", ["src/cli/"]),

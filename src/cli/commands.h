@@ -10,7 +10,8 @@
 
 enum { CLI_OK = EXIT_SUCCESS, CLI_FAILED = EXIT_FAILURE, CLI_USAGE = 2 };
 
-/* name, help. In the order of `ambit --help`. */
+/* name, help. In the order of `ambit --help`; NULL: left out of it, for what Ambit starts itself.
+ */
 #define CLI_COMMAND_TABLE(X)                                                                       \
     X(serve, "start a whole server: supervisor, control and edge")                                 \
     X(control, "run the control plane alone")                                                      \
@@ -24,7 +25,8 @@ enum { CLI_OK = EXIT_SUCCESS, CLI_FAILED = EXIT_FAILURE, CLI_USAGE = 2 };
     X(organization, "show, set and clear the region rule that holds for every request")            \
     X(endpoint, "list endpoints, take them out of service and back")                               \
     X(audit, "show who changed what and when")                                                     \
-    X(region, "list regions")
+    X(region, "list regions")                                                                      \
+    X(replica, NULL)
 
 #define X(name, help) int cli_##name(int argc, char **argv);
 CLI_COMMAND_TABLE(X)

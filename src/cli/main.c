@@ -26,8 +26,10 @@ static int print_help(FILE *to)
 {
     fprintf(to, "usage: ambit COMMAND [OPTION ...]\n\n");
     fprintf(to, "Ambit is a gateway for AI inference that is bounded by place.\n\n");
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name.p, commands[i].help);
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (commands[i].help)
+            fprintf(to, "  %-10s %s\n", commands[i].name.p, commands[i].help);
+    }
     fprintf(to, "\n`ambit COMMAND --help` says more. `ambit --version` prints the version.\n");
     return to == stdout ? CLI_OK : CLI_USAGE;
 }

@@ -1,0 +1,146 @@
+#include "plane/files.h"
+
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME_MAX_BYTES = 128, TREE_DEPTH_MAX = 256 };
+
+static int write_all(int fd, str content)
+{
+    while (content.n) {
+        ssize_t n = write(fd, content.p, content.n);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        content = str_from(content, (size_t)n);
+    }
+    return 0;
+}
+
+int files_write(int folder, const char *name, str content)
+{
+    char partial[NAME_MAX_BYTES];
+
+    snprintf(partial, sizeof(partial), "%s.new", name);
+    int fd = openat(folder, partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    int r = write_all(fd, content);
+    close(fd);
+    if (r == 0 && renameat(folder, partial, folder, name) < 0)
+        r = -errno;
+    if (r < 0)
+        unlinkat(folder, partial, 0);
+    return r;
+}
+
+int files_read(int folder, const char *name, size_t max, struct buf *to)
+{
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int r = 0;
+
+    if (fd < 0)
+        return -errno;
+    for (;;) {
+        char *at = buf_reserve(to, 4096);
+        ssize_t n = at ? read(fd, at, 4096) : 0;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            r = -errno;
+        if (n <= 0)
+            break;
+        to->n += (size_t)n;
+        if (to->n > max) {
+            r = -EFBIG;
+            break;
+        }
+    }
+    close(fd);
+    return r;
+}
+
+int files_make_folder(const char *path)
+{
+    char *copy CLEANUP_FREE = str_dup(str_of(path));
+
+    for (char *at = strchr(copy + 1, '/'); at; at = strchr(at + 1, '/')) {
+        *at = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+            return -errno;
+        *at = '/';
+    }
+    return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int remove_entries(int folder, unsigned depth);
+
+static int remove_one(int parent, const char *name, unsigned depth)
+{
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return -errno;
+    if (depth >= TREE_DEPTH_MAX)
+        return -ELOOP;
+    int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (folder < 0)
+        return -errno;
+    /* A package may have made it so that nothing in it can be deleted. */
+    fchmod(folder, 0700);
+    int r = remove_entries(folder, depth + 1);
+    if (r == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0)
+        r = -errno;
+    return r;
+}
+
+/* Takes the descriptor. */
+static int remove_entries(int folder, unsigned depth)
+{
+    DIR *entries = fdopendir(folder);
+    struct dirent *entry;
+    int r = 0;
+
+    if (!entries) {
+        close(folder);
+        return -ENOMEM;
+    }
+    while ((entry = readdir(entries)) != NULL) {
+        str name = str_of(entry->d_name);
+
+        if (str_eq(name, STR(".")) || str_eq(name, STR("..")))
+            continue;
+        int failure = remove_one(dirfd(entries), entry->d_name, depth);
+        r = r ? r : failure;
+    }
+    closedir(entries);
+    return r;
+}
+
+int files_remove_tree(int parent, const char *name)
+{
+    return remove_one(parent, name, 0);
+}
+
+bool files_is_name(str name)
+{
+    if (name.n == 0 || name.n > NAME_MAX_BYTES - 8 || name.p[0] == '.')
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i], lower = str_lower_char(c);
+
+        if (!((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+              c == '.'))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,33 @@
+#pragma once
+
+/*
+ * A replica's folder, replicas/<id>: what the plane and the replica's shim tell each other. The
+ * lock says who runs: the shim inherits it, locked, from the plane and holds it until its end, so
+ * no process id has to be trusted. Small files are replaced whole, by renaming.
+ */
+
+#include "base/buf.h"
+
+#define FILES_SPEC   "spec.json" /* from the plane, before it starts a shim */
+#define FILES_LOCK   "lock"
+#define FILES_PID    "pid"    /* of the shim, once it runs */
+#define FILES_STATUS "status" /* "started", "ready", or "not_ready" and why */
+#define FILES_EXIT   "exit"   /* why it ended; the last that a shim writes */
+#define FILES_LOG    "shim.log"
+
+enum { FILES_WORD_MAX = 4096 };
+
+/* 0 or a negative errno. */
+int files_write(int folder, const char *name, str content);
+
+/* At most `max` bytes; -EFBIG for more. */
+int files_read(int folder, const char *name, size_t max, struct buf *to);
+
+/* Makes the folder (0700) and its parents where they are missing: 0 or a negative errno. */
+int files_make_folder(const char *path);
+
+/* Deletes a folder with all that is in it, never following a link. What is not there is fine. */
+int files_remove_tree(int parent, const char *name);
+
+/* A name that may be a part of a path: letters, digits, '-', '_' and '.', not first. */
+bool files_is_name(str name);

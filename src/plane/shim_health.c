@@ -1,0 +1,111 @@
+#include "plane/shim_internal.h"
+
+#include "base/mem.h"
+#include "plane/process_tree.h"
+
+#include <stdio.h>
+
+static void probe_next(struct shim *s)
+{
+    deadline_set(s->loop, &s->probe_at,
+                 s->health.was_ready ? s->spec.probe_ms : s->spec.first_probe_ms);
+}
+
+static void apply(struct shim *s, enum health_verdict verdict, str why)
+{
+    char text[SHIM_WHY_BYTES];
+
+    switch (verdict) {
+    case HEALTH_AS_BEFORE:
+        break;
+    case HEALTH_READY:
+        relay_set_service(&s->relay, RELAY_SERVES);
+        shim_write_status(s, "ready", STR(""));
+        shim_say(s, "INFO", "the replica is ready");
+        break;
+    case HEALTH_NOT_READY:
+        shim_write_status(s, "not_ready", why);
+        shim_say(s, "WARNING", "the replica is not ready: %.*s", STR_ARG(why));
+        break;
+    case HEALTH_GIVE_UP_STARTUP:
+        snprintf(text, sizeof(text), "it was not ready within %lld s: %.*s",
+                 (long long)s->spec.startup_ms / 1000, STR_ARG(why));
+        shim_give_up(s, text);
+        break;
+    case HEALTH_GIVE_UP_RESTART:
+        snprintf(text, sizeof(text), "it has not been alive for %lld s: %.*s",
+                 (long long)s->spec.restart_ms / 1000, STR_ARG(why));
+        shim_give_up(s, text);
+        break;
+    }
+}
+
+static void on_liveness(struct probe *p, str why)
+{
+    struct shim *s = container_of(p, struct shim, probe);
+    enum health_result result = why.n ? HEALTH_FAILED : HEALTH_FINE;
+
+    apply(s, health_liveness(&s->health, result, loop_now_ns(s->loop)), why);
+    if (s->state == SHIM_RUNNING)
+        probe_next(s);
+}
+
+static void on_readiness(struct probe *p, str why)
+{
+    struct shim *s = container_of(p, struct shim, probe);
+    enum health_result result = why.n ? HEALTH_FAILED : HEALTH_FINE;
+
+    apply(s, health_readiness(&s->health, result, loop_now_ns(s->loop)), why);
+    if (s->state != SHIM_RUNNING)
+        return;
+    if (s->health.was_ready && s->spec.liveness[0])
+        probe_start(&s->probe, s->loop, s->private_port, s->spec.liveness, SHIM_PROBE_TIMEOUT_MS,
+                    on_liveness);
+    else
+        probe_next(s);
+}
+
+/* A port is a number that anybody may take: nothing is sent there, a check or a request, unless the
+ * replica's own processes listen on it. */
+static void on_probe_at(struct deadline *d)
+{
+    struct shim *s = container_of(d, struct shim, probe_at);
+    char why[SHIM_WHY_BYTES];
+
+    switch (process_tree_port(s->private_port)) {
+    case PORT_OURS:
+        if (s->health.ready)
+            relay_set_service(&s->relay, RELAY_SERVES);
+        probe_start(&s->probe, s->loop, s->private_port, s->spec.readiness, SHIM_PROBE_TIMEOUT_MS,
+                    on_readiness);
+        return;
+    case PORT_UNUSED:
+        snprintf(why, sizeof(why), "nothing listens on its port %u", s->private_port);
+        break;
+    case PORT_FOREIGN:
+        snprintf(why, sizeof(why), "its port %u belongs to another process", s->private_port);
+        relay_set_service(&s->relay, RELAY_REFUSES);
+        break;
+    }
+    apply(s, health_readiness(&s->health, HEALTH_FAILED, loop_now_ns(s->loop)), str_of(why));
+    if (s->state == SHIM_RUNNING && s->spec.liveness[0])
+        apply(s, health_liveness(&s->health, HEALTH_FAILED, loop_now_ns(s->loop)), str_of(why));
+    if (s->state == SHIM_RUNNING)
+        probe_next(s);
+}
+
+void shim_begin_probing(struct shim *s)
+{
+    const struct health_thresholds thresholds = {s->spec.startup_ms, s->spec.stop_traffic_ms,
+                                                 s->spec.restart_ms};
+
+    health_init(&s->health, &thresholds, loop_now_ns(s->loop));
+    s->probe_at.on_expire = on_probe_at;
+    deadline_set(s->loop, &s->probe_at, 0);
+}
+
+void shim_end_probing(struct shim *s)
+{
+    deadline_cancel(&s->probe_at);
+    probe_cancel(&s->probe);
+}
