@@ -8,6 +8,9 @@
  * description, default and examples say nothing about a value. Any other keyword makes
  * json_schema_new fail, so that a newer schema can never be half understood.
  *
+ * oneOf is taken as where Truss reads it: the first alternative that fits counts, and others may
+ * fit too.
+ *
  * A check reports everything that is wrong, not the first thing: where a value may be one of
  * several things, the one that it comes closest to is what its problems are told of. A member that
  * the schema does not know, but lets pass, is reported as such: it is most often a slip of the pen.

@@ -63,6 +63,28 @@ static bool is_one_of(const json_t *value, const json_t *values)
     return false;
 }
 
+/* Whether a member that alternatives are told apart by says that this is not the one. */
+static bool constants_differ(const struct json_schema *schema, const json_t *asked,
+                             const json_t *value)
+{
+    const json_t *reference = json_object_get(asked, "$ref");
+    const char *key;
+    json_t *member;
+
+    if (reference)
+        return constants_differ(schema, json_schema_target(schema, json_string_value(reference)),
+                                value);
+    json_object_foreach(json_object_get(asked, "properties"), key, member)
+    {
+        const json_t *constant = json_object_get(member, "const");
+        const json_t *own = json_object_get(value, key);
+
+        if (constant && own && !equal(constant, own))
+            return true;
+    }
+    return false;
+}
+
 /* Whether the value is of the kind that the schema speaks of, at least on the outside. */
 static bool kind_fits(const struct json_schema *schema, const json_t *asked, const json_t *value)
 {
@@ -262,10 +284,8 @@ static size_t count_silently(struct check *c, const json_t *schema, const struct
     return n;
 }
 
-/* The value is none of them: its problems are those with the alternative of its kind that it comes
- * closest to. */
-static size_t report_closest(struct check *c, const json_t *schema, const json_t *list,
-                             const struct spot *at)
+/* The alternative of the value's kind with the fewest problems; NULL if none is of its kind. */
+static const json_t *closest_of(struct check *c, const json_t *list, const struct spot *at)
 {
     const json_t *closest = NULL;
     size_t index, least = SIZE_MAX;
@@ -273,39 +293,43 @@ static size_t report_closest(struct check *c, const json_t *schema, const json_t
 
     json_array_foreach(list, index, item)
     {
-        size_t n = kind_fits(c->schema, item, at->value) ? count_silently(c, item, at) : SIZE_MAX;
+        size_t n;
 
+        if (!kind_fits(c->schema, item, at->value))
+            continue;
+        n = count_silently(c, item, at);
+        if (constants_differ(c->schema, item, at->value))
+            n += SIZE_MAX / 2; /* only where there is no other */
         if (n < least) {
             least = n;
             closest = item;
         }
     }
+    return closest;
+}
+
+static size_t report_closest(struct check *c, const json_t *schema, const json_t *list,
+                             const struct spot *at)
+{
+    const json_t *closest = c->silent ? NULL : closest_of(c, list, at);
+
     return closest ? check_value(c, closest, at) : spot_report_mismatch(c, schema, at);
 }
 
-enum alternatives { ANY_OF, ONE_OF };
-
+/* anyOf and oneOf alike: the first that fits counts. */
 static size_t check_alternatives(struct check *c, const json_t *schema, const json_t *list,
-                                 enum alternatives kind, const struct spot *at)
+                                 const struct spot *at)
 {
-    const json_t *first = NULL;
-    size_t index, fitting = 0;
+    size_t index;
     json_t *item;
 
     json_array_foreach(list, index, item)
     {
         if (count_silently(c, item, at))
             continue;
-        fitting++;
-        first = first ? first : item;
-        if (kind == ANY_OF)
-            break;
+        return c->silent ? 0 : check_value(c, item, at); /* for what is unknown in it */
     }
-    if (!fitting)
-        return report_closest(c, schema, list, at);
-    if (kind == ONE_OF && fitting > 1)
-        return spot_report(c, at, "fits %zu alternatives, of which one is allowed", fitting);
-    return c->silent ? 0 : check_value(c, first, at); /* for what is unknown in it */
+    return report_closest(c, schema, list, at);
 }
 
 /* oneOf with a discriminator: a member says which alternative is meant. */
@@ -355,11 +379,11 @@ static size_t check_combined(struct check *c, const json_t *schema, const struct
     if (reference)
         problems += check_value(c, json_schema_target(c->schema, json_string_value(reference)), at);
     if (any)
-        problems += check_alternatives(c, schema, any, ANY_OF, at);
+        problems += check_alternatives(c, schema, any, at);
     if (one && discriminator && json_is_object(at->value))
         problems += check_discriminated(c, discriminator, at);
     else if (one)
-        problems += check_alternatives(c, schema, one, ONE_OF, at);
+        problems += check_alternatives(c, schema, one, at);
     return problems;
 }
 

@@ -182,6 +182,7 @@ struct truss_config *truss_config_check(const struct truss_source *source,
     arena_init(&config->arena, NULL, 0);
     diagnostics_set_file(diagnostics, source->file);
     if (parse(&r)) {
+        truss_mend(&r);
         check_schema(&r);
         truss_check_rules(&r);
         truss_check_files(&r);
@@ -250,7 +251,8 @@ struct truss_config *truss_config_load(const char *folder, struct diagnostics *d
     if (e && e != -EFBIG) {
         diagnostics_set_file(diagnostics, str_of(file.p));
         diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, 0, 0, STR(""),
-                        "%s; a Truss package is a folder with a config.yaml", strerror(-e));
+                        "%s; a Truss package is a folder with a config.yaml (not .yml)",
+                        strerror(-e));
     } else if (e) {
         diagnostics_set_file(diagnostics, str_of(file.p));
         diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, 0, 0, STR(""),

@@ -4,7 +4,8 @@
  * A Truss package's config.yaml: checked, and what serving needs of it in typed form.
  *
  * Checked are Truss's own schema (truss-config-schema.json, a part of the binary), the rules beyond
- * it that Truss states in words, and whether Ambit can serve the package at all. What the schema
+ * it that Truss states in words, and whether Ambit can serve the package at all. What Truss mends
+ * before it looks (a number among environment_variables) is mended here too. What the schema
  * accepts but has no effect here is a warning that says so, from one table; so is a member that
  * nobody knows. Everything found is reported, each with its line. Values in `secrets` and
  * `environment_variables` never go into a message.
@@ -18,7 +19,7 @@
 enum {
     TRUSS_CONFIG_MAX_BYTES = 1 << 20, /* of config.yaml */
     TRUSS_RESERVED_PORT = 8080,       /* of the server in front of a docker_server's own */
-    TRUSS_NAME_MAX = 256,             /* bytes of a secret's or variable's name */
+    TRUSS_NAME_MAX = 253,             /* bytes of a model's, secret's or variable's name */
     TRUSS_ENDPOINT_MAX = 1024,        /* bytes of an endpoint's path */
     TRUSS_THRESHOLD_MIN_S = 10,       /* of health checks */
     TRUSS_THRESHOLD_MAX_S = 3000,
@@ -54,7 +55,7 @@ struct truss_variable {
 /* Texts lie in the arena; "" where nothing is said and there is no default. */
 struct truss_config {
     struct arena arena;
-    json_t *document; /* the whole file, as the model gets it */
+    json_t *document; /* the whole file with what was mended, as the model gets it */
 
     enum truss_kind kind;
     struct truss_docker_server docker_server; /* of that kind */

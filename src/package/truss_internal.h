@@ -36,6 +36,9 @@ str truss_quoted(const struct truss_reader *r, str text);
 
 /* --- the parts */
 
+/* truss_lenient.c: what Truss mends before its schema sees it. */
+void truss_mend(const struct truss_reader *r);
+
 /* truss_rules.c: what Truss demands beyond its schema, and what can be served here. */
 void truss_check_rules(const struct truss_reader *r);
 

@@ -73,18 +73,24 @@ bool truss_parse_memory(str text, uint64_t *ret_bytes)
         {STR_INIT("Mi"), 1ULL << 20},
         {STR_INIT("Gi"), 1ULL << 30},
         {STR_INIT("Ti"), 1ULL << 40},
+        {STR_INIT("P"), 1000 * (uint64_t)MILLION * MILLION},
+        {STR_INIT("E"), MILLION * (uint64_t)MILLION * MILLION},
+        {STR_INIT("Pi"), 1ULL << 50},
+        {STR_INIT("Ei"), 1ULL << 60},
     };
     struct decimal d;
-    uint64_t bytes;
 
     if (!take_decimal(&text, &d))
         return false;
     for (size_t i = 0; i < COUNT_OF(units); i++) {
+        uint64_t unit = units[i].bytes, bytes;
+        /* Parted, since the product of both does not fit. */
+        uint64_t part = d.millionths * (unit / MILLION) + d.millionths * (unit % MILLION) / MILLION;
+
         if (!str_eq(units[i].name, text))
             continue;
-        if (__builtin_mul_overflow(d.whole, units[i].bytes, &bytes) ||
-            __builtin_add_overflow(bytes, d.millionths * units[i].bytes / MILLION, &bytes) ||
-            bytes == 0)
+        if (__builtin_mul_overflow(d.whole, unit, &bytes) ||
+            __builtin_add_overflow(bytes, part, &bytes) || bytes == 0)
             return false;
         *ret_bytes = bytes;
         return true;

@@ -8,6 +8,6 @@
  * and for more than a million processors. */
 bool truss_parse_cpu(str text, uint32_t *ret_milli);
 
-/* "2Gi", "512Mi", "1.5G", "1048576" into bytes, rounded down: the units are k, M, G, T and Ki, Mi,
- * Gi, Ti. False for anything else and for none. */
+/* "2Gi", "512Mi", "1.5G", "1048576" into bytes, rounded down: the units are k, M, G, T, P, E
+ * and Ki to Ei. False for anything else and for none. */
 bool truss_parse_memory(str text, uint64_t *ret_bytes);

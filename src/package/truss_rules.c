@@ -139,9 +139,10 @@ static void check_variables(const struct truss_reader *r)
     {
         str name = str_of(key);
 
-        if (!is_name(name, "_") || (name.p[0] >= '0' && name.p[0] <= '9'))
+        if (!is_name(name, "_-.") || (name.p[0] >= '0' && name.p[0] <= '9'))
             truss_report_in(r, DIAGNOSTIC_ERROR, "environment_variables", key,
-                            "%.*s is no name of a variable; expected letters, digits and _",
+                            "%.*s is no name of a variable; expected letters, digits, _, - and ., "
+                            "no digit first",
                             STR_ARG(truss_quoted(r, name)));
     }
 }
@@ -157,7 +158,7 @@ static void check_secrets(const struct truss_reader *r)
     {
         str name = str_of(key);
 
-        if (!is_name(name, "_-.") || name.p[0] == '.')
+        if (!is_name(name, "_-.") || str_eq(name, STR(".")) || str_eq(name, STR("..")))
             truss_report_in(r, DIAGNOSTIC_ERROR, "secrets", key,
                             "%.*s is no name of a secret; expected letters, digits, _, - and .",
                             STR_ARG(truss_quoted(r, name)));
@@ -183,7 +184,7 @@ static void check_requirements(const struct truss_reader *r)
         str text = str_of(json_string_value(item));
         struct yaml_place place = yaml_item_place(&r->document, list, index);
 
-        if (json_is_string(item) && (str_trim(text).n == 0 || str_find(text, '\n', 0) + 1 < text.n))
+        if (json_is_string(item) && str_find(text, '\n', 0) + 1 < text.n)
             diagnostics_add(r->diagnostics, DIAGNOSTIC_ERROR, place.line, place.column,
                             arena_printf(&r->config->arena, "requirements[%zu]", index),
                             "expected one requirement in pip's format, found %.*s",

@@ -32,15 +32,20 @@ static void fill_docker_server(const struct truss_reader *r)
                                                                            : TRUSS_PATHS_MAPPED;
 }
 
+/* An empty requirement asks for nothing. */
 static void fill_requirements(const struct truss_reader *r)
 {
     const json_t *list = truss_value(r, "requirements");
-    size_t index, n = json_array_size(list);
-    str *requirements = arena_alloc(&r->config->arena, (n + 1) * sizeof(*requirements));
+    size_t index, n = 0;
+    str *requirements =
+        arena_alloc(&r->config->arena, (json_array_size(list) + 1) * sizeof(*requirements));
     json_t *item;
 
-    json_array_foreach(list, index, item) requirements[index] =
-        arena_copy(&r->config->arena, str_of(json_string_value(item)));
+    json_array_foreach(list, index, item)
+    {
+        if (str_trim(str_of(json_string_value(item))).n)
+            requirements[n++] = arena_copy(&r->config->arena, str_of(json_string_value(item)));
+    }
     r->config->requirements = requirements;
     r->config->n_requirements = n;
     r->config->requirements_file = keep(r, "requirements_file", STR(""));
@@ -82,8 +87,7 @@ static void fill_secrets(const struct truss_reader *r)
 
 static enum truss_transport transport(const struct truss_reader *r)
 {
-    bool websocket = json_is_true(truss_value(r, "runtime.is_websocket_endpoint"));
-    str kind = truss_text(r, "runtime.transport.kind", websocket ? STR("websocket") : STR("http"));
+    str kind = truss_text(r, "runtime.transport.kind", STR("http"));
 
     if (str_eq(kind, STR("websocket")))
         return TRUSS_TRANSPORT_WEBSOCKET;

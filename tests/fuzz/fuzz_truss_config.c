@@ -41,7 +41,8 @@ static void check_names(const struct truss_config *c)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         must(entry_name_read(names[i], plain) == ENTRY_NAME_FINE);
     for (size_t i = 0; i < c->n_secrets; i++) {
-        must(c->secrets[i].n > 0 && c->secrets[i].p[0] != '.');
+        must(c->secrets[i].n > 0 && !str_eq(c->secrets[i], STR(".")) &&
+             !str_eq(c->secrets[i], STR("..")));
         must(str_find(c->secrets[i], '/', 0) == c->secrets[i].n);
     }
     for (size_t i = 0; i < c->n_environment_variables; i++) {

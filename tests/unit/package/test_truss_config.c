@@ -173,7 +173,7 @@ static void test_what_is_wrong_is_an_error(void)
         {"[]", "error: expected a mapping, found a list"},
         {"model_name: 3", "1:1: error: model_name: expected a text or null, found the number 3; "
                           "write it in quotes"},
-        {"model_name: ' '", "1:1: error: model_name: expected a text of 1 to 256 bytes, found 0"},
+        {"model_name: ' '", "1:1: error: model_name: expected a text of 1 to 253 bytes, found 0"},
         {"resources: {cpu: 1}", "1:13: error: resources.cpu: expected a text, found the number 1; "
                                 "write it in quotes"},
         {"resources: {cpu: lots}", "1:13: error: resources.cpu: expected processors above none, "
@@ -234,23 +234,23 @@ static void test_what_is_wrong_further_inside(void)
         {"runtime: {transport: {kind: gprc}}",
          "1:23: error: runtime.transport.kind: expected one of \"grpc\", \"http\", \"websocket\", "
          "found the text \"gprc\"; did you mean \"grpc\"?"},
-        {"runtime: {transport: {}}",
-         "1:11: error: runtime.transport: \"kind\" is missing; expected "
-         "one of \"grpc\", \"http\", \"websocket\""},
+        {"runtime: {transport: {kin: http}}",
+         "1:11: error: runtime.transport: \"kind\" is missing; expected one of \"grpc\", \"http\", "
+         "\"websocket\""},
         {"runtime: {transport: {kind: websocket, ping_timeout_seconds: soon}}",
          "1:40: error: runtime.transport.ping_timeout_seconds: expected a number or null, found "
          "the text \"soon\""},
         {"environment_variables: {A=B: x}",
          "1:25: error: environment_variables: \"A=B\" is no name of a variable; expected letters, "
-         "digits and _"},
+         "digits, _, - and ., no digit first"},
         {"environment_variables: {2A: x}",
          "1:25: error: environment_variables: \"2A\" is no name of a variable; expected letters, "
-         "digits and _"},
-        {"environment_variables: {A: 12345}", "1:25: error: environment_variables.A: expected a "
-                                              "text, found a number; write it in quotes"},
+         "digits, _, - and ., no digit first"},
+        {"environment_variables: {A: [12345]}",
+         "1:25: error: environment_variables.A: expected a text, found a list"},
         {"secrets: {../x: null}", "1:11: error: secrets: \"../x\" is no name of a secret; expected "
                                   "letters, digits, _, - and ."},
-        {"secrets: {.x: null}", "1:11: error: secrets: \".x\" is no name of a secret; expected "
+        {"secrets: {..: null}", "1:11: error: secrets: \"..\" is no name of a secret; expected "
                                 "letters, digits, _, - and ."},
         {"secrets: {a: 4711}", "1:11: error: secrets.a: expected a text or null, found a number; "
                                "write it in quotes"},
@@ -352,8 +352,55 @@ static void test_the_old_way_to_say_websocket(void)
     CHECK_INT(c->transport, TRUSS_TRANSPORT_WEBSOCKET);
     truss_config_free(c);
     (void)checked_with("runtime: {is_websocket_endpoint: true, transport: {kind: http}}", NULL, &c);
-    CHECK_INT(c->transport, TRUSS_TRANSPORT_HTTP);
+    CHECK_INT(c->transport, TRUSS_TRANSPORT_WEBSOCKET);
     truss_config_free(c);
+}
+
+static void test_what_truss_mends_is_mended(void)
+{
+    struct truss_config *c;
+    char *json;
+
+    CHECK_STR(checked_with("environment_variables: {A: 1, B: true, C: 0.1, D: 2.0, E: null, F-g.h: "
+                           "x}\nrequirements: [a, '', ' ']\nresources: {use_gpu: false}\n"
+                           "runtime: {transport: {}}\n",
+                           NULL, &c),
+              "1:56: warning: environment_variables: \"E\" is not set, since its value is null");
+    json = json_dumps(c->document, JSON_COMPACT);
+    CHECK_STR(str_of(json),
+              "{\"environment_variables\":{\"A\":\"1\",\"B\":\"true\",\"C\":\"0.1\",\"D\":\"2.0\","
+              "\"F-g.h\":\"x\"},\"requirements\":[\"a\",\"\",\" \"],\"resources\":{},\"runtime\":{"
+              "\"transport\":{\"kind\":\"http\"}}}");
+    free(json);
+    CHECK_INT(c->n_environment_variables, 5);
+    CHECK_STR(c->environment_variables[2].value, "0.1");
+    CHECK_INT(c->n_requirements, 1);
+    truss_config_free(c);
+    CHECK_STR(
+        checked("weights: [{source: 'hf://a', mount_location: /a, auth: {auth_method: "
+                "aws_oidc}}]\nbase_image: {docker_auth: {auth_method: aws_iam}}"),
+        "1:1: warning: weights: it has no effect here: nothing is downloaded for a model; "
+        "load() can\n2:1: warning: base_image: it has no effect here: replicas are processes, "
+        "not containers: no image is used");
+}
+
+static void test_engines_are_checked_against_their_own_kind(void)
+{
+    static const struct row rows[] = {
+        {"trt_llm: {build: {max_num_tokens: 64}}",
+         "1:1: error: trt_llm: this engine is Baseten's own and cannot be served here; start a "
+         "server with docker_server.start_command instead\n"
+         "1:19: error: trt_llm.build.max_num_tokens: expected a whole number above 64 up to "
+         "1048576, found the number 64"},
+        {"trt_llm: {inference_stack: v2, runtime: {max_seq_len: 0}}",
+         "1:1: error: trt_llm: \"build\" is missing; expected a mapping\n"
+         "1:1: error: trt_llm: this engine is Baseten's own and cannot be served here; start a "
+         "server with docker_server.start_command instead\n"
+         "1:42: error: trt_llm.runtime.max_seq_len: expected a whole number of at least 1 up to "
+         "1048576, found the number 0"},
+    };
+
+    check_rows(rows, COUNT_OF(rows));
 }
 
 static void test_every_problem_is_reported_in_the_order_of_the_file(void)
@@ -451,7 +498,7 @@ static void test_a_folder(void)
     CHECK(mkdtemp(folder));
     (void)snprintf(model, sizeof(model), "%s/model", folder);
     CHECK_STR(loaded(folder, &config), "/config.yaml: error: No such file or directory; a Truss "
-                                       "package is a folder with a config.yaml");
+                                       "package is a folder with a config.yaml (not .yml)");
     CHECK(!config);
     put_file(folder, "config.yaml", "model_name: a\n");
     CHECK_STR(loaded(folder, &config),
@@ -480,6 +527,8 @@ int main(void)
     RUN(test_what_is_wrong_with_a_docker_server);
     RUN(test_what_has_no_effect_is_a_warning);
     RUN(test_the_old_way_to_say_websocket);
+    RUN(test_what_truss_mends_is_mended);
+    RUN(test_engines_are_checked_against_their_own_kind);
     RUN(test_every_problem_is_reported_in_the_order_of_the_file);
     RUN(test_secret_values_are_never_told);
     RUN(test_a_large_file_is_refused);
