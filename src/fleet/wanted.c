@@ -41,7 +41,7 @@ int64_t sleep_at(const struct crew *crew)
      * had its chance yet. */
     if (d->source == SOURCE_EXTERNAL || d->target != TARGET_RUN || !d->was_active ||
         d->autoscaling.min_replica > 0 || crew->promotion ||
-        (crew->n[REPLICA_READY] == 0 && d->status != STATUS_UNHEALTHY))
+        (d->status != STATUS_ACTIVE && d->status != STATUS_UNHEALTHY))
         return 0;
     return d->used_ns + delay;
 }
