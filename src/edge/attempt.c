@@ -124,6 +124,13 @@ static void on_open(void *ctx, struct stream *s)
     send_request(a);
 }
 
+static enum endpoint_verdict verdict_of_status(unsigned status)
+{
+    if (status == 429 || status == 503)
+        return ENDPOINT_SATURATED;
+    return status >= 500 || status == 408 ? ENDPOINT_FAILED : ENDPOINT_SUCCEEDED;
+}
+
 static void on_head(void *ctx, struct stream *s, const struct http_head *head, enum stream_end end)
 {
     struct attempt *a = ctx;
@@ -139,6 +146,8 @@ static void on_head(void *ctx, struct stream *s, const struct http_head *head, e
     else
         deadline_set(worker_of(a)->loop, &a->timer, a->idle_ms);
     owner(a)->trace.attempts[a->record].status = head->status;
+    if (verdict_of_status(a->status) == ENDPOINT_SUCCEEDED)
+        endpoint_answers(&a->slot);
     exchange_answered(owner(a), a, head, end);
 }
 
@@ -325,9 +334,7 @@ static enum endpoint_verdict verdict_of(const struct attempt *a, enum route_outc
         return ENDPOINT_NEUTRAL;
     case ROUTE_OUTCOME_SERVED:
     case ROUTE_OUTCOME_ANSWERED_RETRYABLE:
-        if (a->status == 429 || a->status == 503)
-            return ENDPOINT_SATURATED;
-        return a->status >= 500 || a->status == 408 ? ENDPOINT_FAILED : ENDPOINT_SUCCEEDED;
+        return verdict_of_status(a->status);
     default:
         return ENDPOINT_FAILED;
     }

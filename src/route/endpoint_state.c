@@ -99,6 +99,15 @@ bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, 
     return false;
 }
 
+void endpoint_answers(struct endpoint_slot *slot)
+{
+    if (!slot->trial)
+        return;
+    atomic_store_explicit(&slot->state->ejected_until_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->state->on_trial, 0, memory_order_relaxed);
+    slot->trial = false;
+}
+
 static bool count_failure(struct endpoint_state *s, uint32_t allowed_fails, int64_t cooldown_ns,
                           int64_t now_ns)
 {

@@ -74,6 +74,11 @@ struct endpoint_slot {
 bool endpoint_begin(struct endpoint_state *s, const struct catalog_endpoint *e, int64_t now_ns,
                     struct endpoint_slot *ret_slot);
 
+/* The endpoint has begun a good answer. A trial has found out what it was for: others need not wait
+ * for the end of what may be a long stream. Should that break, the failures from before the
+ * ejection still count, and one more ejects. */
+void endpoint_answers(struct endpoint_slot *slot);
+
 /* How an attempt went, seen from the endpoint's health. */
 enum endpoint_verdict {
     ENDPOINT_SUCCEEDED, /* an answer below 500 other than 408 and 429 */

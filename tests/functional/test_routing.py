@@ -1,7 +1,10 @@
 """What is tried again, in which order, and what is not: as docs/litellm.md and the contract of the routing trace say."""
 
+import json
+import socket
+
 import pytest
-from world import VETTED_REGIONS, Gateway, Sim, config_of, endpoint
+from world import KEY, VETTED_REGIONS, Gateway, Sim, config_of, endpoint
 
 
 @pytest.fixture
@@ -105,7 +108,7 @@ def test_429_with_retry_after_saturates_and_the_region_is_passed_over(start):
 
 
 def test_consecutive_failures_eject_and_a_probe_brings_back(start):
-    gateway, sim = start(chain, "router_settings: {allowed_fails: 2, cooldown_time: 1}\n")
+    gateway, sim = start(chain, "router_settings: {allowed_fails: 2, cooldown_time: 3}\n")
     sim.fault("status", CHAIN[0], status=502, count=3)
     for _ in range(3):
         assert gateway.chat("m")[2]["routing_trace"]["region"] == CHAIN[1]
@@ -117,6 +120,22 @@ def test_consecutive_failures_eject_and_a_probe_brings_back(start):
     while gateway.chat("m")[2]["routing_trace"]["region"] != CHAIN[0]:
         assert gateway.process.poll() is None
     assert gateway.chat("m")[2]["routing_trace"]["region"] == CHAIN[0]
+
+
+def test_a_probe_that_is_answered_by_a_long_stream_brings_back_at_once(start):
+    gateway, sim = start(lambda sim: [endpoint("m", sim, CHAIN[0])], "router_settings: {allowed_fails: 1, cooldown_time: 0.2}\n")
+    sim.fault("status", CHAIN[0], status=500, count=1)
+    assert gateway.chat("m")[0] == 500
+    body = json.dumps({"model": "m", "messages": [], "stream": True, "sim": {"tokens": 1000, "interval_ms": 60000}}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+    answer = b""
+    while not answer.startswith(b"HTTP/1.1 200 "):  # until the cool-down is over
+        assert gateway.process.poll() is None
+        with socket.create_connection(("127.0.0.1", gateway.port), 30) as stream:
+            stream.sendall(head.encode() + body)
+            answer = stream.recv(4096)
+            if answer.startswith(b"HTTP/1.1 200 "):
+                assert gateway.chat("m")[0] == 200, "the stream goes on"
 
 
 def test_order_comes_before_latency_and_weight_zero_of_an_order_is_not_needed(start):

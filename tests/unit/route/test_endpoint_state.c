@@ -341,6 +341,36 @@ static void test_a_trial_ends_with_its_own_attempt_only(void)
     }
 }
 
+static void test_a_trial_that_is_answered_lets_others_in(void)
+{
+    int64_t over_ns = start_ns + cooldown_ns;
+
+    reset();
+    eject(start_ns);
+    CHECK(begin(over_ns));
+    endpoint_answers(&slot);
+    CHECK(!load(over_ns).degraded && !load(over_ns).half_open);
+    struct endpoint_slot stream = slot;
+    CHECK(begin(over_ns));
+    end(ENDPOINT_NEUTRAL, over_ns);
+    /* It was no end: should the stream break, that is one failure more than were allowed. */
+    CHECK(end_of(&stream, ENDPOINT_FAILED, over_ns));
+    CHECK(load(over_ns).degraded);
+}
+
+static void test_an_answer_to_others_ends_no_trial(void)
+{
+    int64_t over_ns = start_ns + cooldown_ns;
+
+    reset();
+    CHECK(begin(start_ns));
+    struct endpoint_slot earlier = slot;
+    eject(start_ns);
+    CHECK(begin(over_ns));
+    endpoint_answers(&earlier);
+    CHECK(!begin(over_ns));
+}
+
 /* It was ended by a success from before, and a limit then stops another request. */
 static void test_a_request_that_rpm_stops_ends_nobodys_trial(void)
 {
@@ -407,6 +437,8 @@ int main(void)
     RUN(test_a_try_that_rpm_stops_gives_its_place_back);
     RUN(test_nobody_begins_at_an_endpoint_that_is_ejected);
     RUN(test_a_trial_ends_with_its_own_attempt_only);
+    RUN(test_a_trial_that_is_answered_lets_others_in);
+    RUN(test_an_answer_to_others_ends_no_trial);
     RUN(test_a_request_that_rpm_stops_ends_nobodys_trial);
     RUN(test_after_recovery_failures_count_from_one);
     RUN(test_a_failing_check_degrades);
