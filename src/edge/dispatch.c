@@ -14,15 +14,22 @@
  * --------------------------------------------------------------------------------------------------------
  */
 
-/* The key as the newest policy has it: it may have been taken away or have expired since the head
- * came. */
-static const struct catalog_key *present_key(struct exchange *x, const struct catalog *c)
+const struct catalog_key *exchange_present_key(struct exchange *x, const struct catalog *c,
+                                               uint32_t wanted_scope)
 {
     const struct catalog_key *key =
         x->key_revision == c->revision ? &c->keys[x->key_index] : catalog_find_key(c, x->key_hash);
     int64_t now = loop_wall_ns(x->worker->loop);
 
-    return key && (key->expires_wall_ns == 0 || key->expires_wall_ns > now) ? key : NULL;
+    if (!key || (key->expires_wall_ns && key->expires_wall_ns <= now)) {
+        exchange_refuse_key(x, FAULT_INVALID_API_KEY);
+        return NULL;
+    }
+    if (!(key->scopes & wanted_scope)) {
+        exchange_refuse_scope(x, wanted_scope);
+        return NULL;
+    }
+    return key;
 }
 
 static bool add_customer(struct exchange *x, const struct catalog *c,
@@ -89,18 +96,11 @@ static bool work_out_permit(struct exchange *x, const struct catalog *c,
                             const struct catalog_environment *environment,
                             struct permit *ret_permit)
 {
-    struct policy_request request = {.key = present_key(x, c), .environment = environment};
+    struct policy_request request = {.key = exchange_present_key(x, c, SCOPE_INFERENCE),
+                                     .environment = environment};
     str subject = STR_NULL;
 
-    if (!request.key) {
-        exchange_refuse_key(x, FAULT_INVALID_API_KEY);
-        return false;
-    }
-    if (!(request.key->scopes & SCOPE_INFERENCE)) {
-        exchange_refuse_scope(x, SCOPE_INFERENCE);
-        return false;
-    }
-    if (!wished_region(x, &request.region) || !add_customers(x, c, &request))
+    if (!request.key || !wished_region(x, &request.region) || !add_customers(x, c, &request))
         return false;
     x->customer = request.n_customer_ids ? request.customers[0] : (struct digest128){0, 0};
     enum policy_outcome outcome =

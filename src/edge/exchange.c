@@ -179,7 +179,6 @@ static bool identify_client(struct exchange *x, const struct catalog *c, uint32_
     memcpy(x->key_hash, key->hash, sizeof(x->key_hash));
     x->key_index = (uint32_t)(key - c->keys);
     x->key_revision = c->revision;
-    x->scopes = key->scopes;
     if (!x->call && (key->n_models || key->n_environments)) {
         exchange_refuse(x, FAULT_KEY_LIMITED,
                         STR("this API key is limited to models or environments: it calls nothing "

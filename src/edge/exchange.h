@@ -69,7 +69,6 @@ struct exchange {
     uint8_t key_hash[CATALOG_KEY_HASH_BYTES]; /* to find the key again in a newer policy */
     uint32_t key_index;                       /* among the keys of key_revision */
     uint64_t key_revision;
-    uint32_t scopes;
 
     /* attempts */
     struct attempt *attempt; /* running or committed */
@@ -126,6 +125,11 @@ void exchange_try(struct exchange *x);
 /* Region rules of the organisation bind the gateway as well; one without a stated region stands
  * nowhere that a rule could allow. False: refused. */
 bool exchange_gateway_may_serve(struct exchange *x, const struct catalog *c);
+
+/* The key as this policy has it: since the head came it may have been taken away, have expired or
+ * have lost its scope. NULL: refused. */
+const struct catalog_key *exchange_present_key(struct exchange *x, const struct catalog *c,
+                                               uint32_t wanted_scope);
 
 /* The attempt failed without an answer. */
 void exchange_attempt_failed(struct exchange *x, struct attempt *a);

@@ -106,10 +106,14 @@ void local_ask_control(struct exchange *x)
                         STR_NULL);
         return;
     }
+    const struct catalog_key *key =
+        exchange_present_key(x, worker_catalog(x->worker), SCOPE_CUSTOMERS);
+    if (!key)
+        return;
     exchange_move(x, EXCHANGE_ASKING);
     struct link_relay request = {
         .key_id = x->key_id,
-        .scopes = x->scopes,
+        .scopes = key->scopes,
         .request_id = x->request_id,
         .method = x->head->method_text,
         .target = str_from(x->head->target, str_starts(x->head->target, STR("/v1/")) ? 3 : 0),

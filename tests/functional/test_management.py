@@ -246,22 +246,23 @@ def test_a_rule_that_shuts_out_the_gateway_while_a_body_arrives_binds_that_reque
     assert place.sim.requests() == []
 
 
-def test_a_key_that_loses_its_scope_while_a_body_arrives_serves_no_more(place):
+@pytest.mark.parametrize("scope, path", [("inference", "/v1/chat/completions"), ("customers", "/customer/new")])
+def test_a_key_that_loses_its_scope_while_a_body_arrives_does_no_more(place, scope, path):
     """Otherwise it would be served by the rules of a policy under which it may do nothing."""
     keys = "keys: [{name: app, key: sk-app-0123456789abcdef, scopes: [%s]}]\n"
-    g = place(keys % "inference")
-    body = json.dumps({"model": "m", "messages": []}).encode()
-    head = (f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk-app-0123456789abcdef\r\n"
+    g = place(keys % scope)
+    body = json.dumps({"user_id": "c"} if scope == "customers" else {"model": "m", "messages": []}).encode()
+    head = (f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk-app-0123456789abcdef\r\n"
             f"expect: 100-continue\r\ncontent-length: {len(body)}\r\n\r\n")
     with socket.create_connection(("127.0.0.1", g.port), 30) as client:
         client.sendall(head.encode())
         assert client.recv(4096).startswith(b"HTTP/1.1 100 ")  # its head has been accepted
-        g.config.write_text(g.config.read_text().replace(keys % "inference", keys % "metrics"))
+        g.config.write_text(g.config.read_text().replace(keys % scope, keys % "metrics"))
         assert g.cli("reload")[0] == 0
         client.sendall(body)
         answer = client.recv(4096)
     assert answer.startswith(b"HTTP/1.1 403 ") and b"insufficient_scope" in answer, answer
-    assert place.sim.requests() == []
+    assert place.sim.requests() == [] and g.manage("GET", "/customer/info?end_user_id=c")[0] == 404
 
 
 # --- explain, regions, endpoints, reports
