@@ -230,6 +230,7 @@ static const struct {
     {STR_INIT("policy:widen"), SCOPE_POLICY_WIDEN},
     {STR_INIT("metrics"), SCOPE_METRICS},
     {STR_INIT("operate"), SCOPE_OPERATE},
+    {STR_INIT("deploy"), SCOPE_DEPLOY},
 };
 
 uint32_t catalog_scope(str name)

@@ -168,7 +168,8 @@ enum catalog_scope {
     SCOPE_POLICY_WIDEN = 1 << 5,
     SCOPE_METRICS = 1 << 6,
     SCOPE_OPERATE = 1 << 7, /* reload, endpoint in and out of service, upgrade */
-    SCOPE_ALL = (1 << 8) - 1,
+    SCOPE_DEPLOY = 1 << 8,  /* models, environments, deployments, secrets */
+    SCOPE_ALL = (1 << 9) - 1,
 };
 
 struct catalog_key {

@@ -79,7 +79,7 @@ static int run_new(int argc, char **argv)
     const struct cli_option options[] = {
         {"scope", CLI_OPTION_LIST, &w.scopes, "NAME",
          "what it may do: inference (the default), customers, keys, policy:read, policy:write, "
-         "policy:widen, metrics, operate (may be repeated)",
+         "policy:widen, metrics, operate, deploy (may be repeated)",
          0},
         {"region", CLI_OPTION_LIST, &w.regions, "NAME",
          "a zone, country or region that its requests may use (may be repeated)", 0},

@@ -213,7 +213,7 @@ static bool read_scopes(const struct config_reader *r, const struct config_node 
         if (!scope) {
             node_error(r, &list,
                        "\"%.*s\" is no scope; expected inference, customers, keys, policy:read, "
-                       "policy:write, policy:widen, metrics, operate, all",
+                       "policy:write, policy:widen, metrics, operate, deploy, all",
                        STR_ARG(str_upto(texts->list[i], 80)));
             return false;
         }

@@ -104,7 +104,7 @@ const struct setting settings_table[] = {
     VALUE(
         "keys[].scopes", TEXTS, IN(config_key_section, scopes), "inference",
         "What the key may do: inference, customers, keys, policy:read, policy:write, policy:widen, "
-        "metrics, operate, or all."),
+        "metrics, operate, deploy, or all."),
     GROUP("keys[].region_rule", RULE, "The region rule of requests with this key."),
     VALUE("keys[].customer", TEXT, IN(config_key_section, customer), "",
           "Binds the key to one customer, whatever a request says."),

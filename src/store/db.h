@@ -38,13 +38,17 @@
                       "WHERE owner = ?1 ORDER BY id")                                              \
     X(CUSTOMER_LOAD, "SELECT digest, rule, blocked FROM customers INDEXED BY customers_load")      \
     X(KEY_INSERT, "INSERT INTO keys (id, hash, name, scopes, rule, customer, expires_ns, "         \
-                  "created_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING")    \
+                  "created_ns, type, team, user, models, environments) VALUES (?1, ?2, ?3, ?4, "   \
+                  "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING")                \
     X(KEY_UPDATE, "UPDATE OR IGNORE keys SET hash = ?2, name = ?3, scopes = ?4, rule = ?5, "       \
-                  "customer = ?6, expires_ns = ?7, created_ns = ?8 WHERE id = ?1")                 \
+                  "customer = ?6, expires_ns = ?7, created_ns = ?8, type = ?9, team = ?10, "       \
+                  "user = ?11, models = ?12, environments = ?13 WHERE id = ?1")                    \
     X(KEY_DELETE, "DELETE FROM keys WHERE id = ?1")                                                \
-    X(KEY_GET, "SELECT id, hash, name, scopes, rule, customer, expires_ns, created_ns FROM keys "  \
+    X(KEY_GET, "SELECT id, hash, name, scopes, rule, customer, expires_ns, created_ns, type, "     \
+               "team, user, models, environments FROM keys "                                       \
                "WHERE id = ?1")                                                                    \
-    X(KEY_EACH, "SELECT id, hash, name, scopes, rule, customer, expires_ns, created_ns FROM keys " \
+    X(KEY_EACH, "SELECT id, hash, name, scopes, rule, customer, expires_ns, created_ns, type, "    \
+                "team, user, models, environments FROM keys "                                      \
                 "ORDER BY created_ns, id")                                                         \
     X(OBSERVED_PUT, "INSERT INTO observed (endpoint, origin_revision, header, region, at_ns) "     \
                     "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (endpoint) DO UPDATE SET "            \

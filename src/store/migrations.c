@@ -45,6 +45,12 @@ static const char *const steps[] = {
     "CREATE TABLE objects ("
     "  number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL,"
     "  version INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (kind, key));",
+    /* 3: what keys are limited to. */
+    "ALTER TABLE keys ADD COLUMN type TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE keys ADD COLUMN team TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE keys ADD COLUMN user TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE keys ADD COLUMN models TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE keys ADD COLUMN environments TEXT NOT NULL DEFAULT '';",
 };
 
 static int schema_version(struct store *s, int64_t *ret_version)

@@ -104,6 +104,12 @@ int store_rule_each(struct store *s, store_rule_fn each, void *ctx)
     return r ? r : finished;
 }
 
+/* These columns have no null. */
+static void bind_limit(sqlite3_stmt *q, int at, str value)
+{
+    db_bind_str(q, at, value.p ? value : STR(""));
+}
+
 static void bind_key(sqlite3_stmt *q, const struct store_key *key)
 {
     db_bind_str(q, 1, key->id);
@@ -114,6 +120,11 @@ static void bind_key(sqlite3_stmt *q, const struct store_key *key)
     db_bind_str(q, 6, key->customer);
     db_bind_i64(q, 7, key->expires_ns);
     db_bind_i64(q, 8, key->created_ns);
+    bind_limit(q, 9, key->type);
+    bind_limit(q, 10, key->team);
+    bind_limit(q, 11, key->user);
+    bind_limit(q, 12, key->models);
+    bind_limit(q, 13, key->environments);
 }
 
 /* Slices point into the statement's row. */
@@ -127,6 +138,11 @@ static struct store_key read_key(sqlite3_stmt *q)
         .customer = db_column_str(q, 5),
         .expires_ns = sqlite3_column_int64(q, 6),
         .created_ns = sqlite3_column_int64(q, 7),
+        .type = db_column_str(q, 8),
+        .team = db_column_str(q, 9),
+        .user = db_column_str(q, 10),
+        .models = db_column_str(q, 11),
+        .environments = db_column_str(q, 12),
     };
     str hash = db_column_str(q, 1);
 
@@ -193,6 +209,11 @@ int store_key_get(struct store *s, str id, struct arena *arena, struct store_key
         key.id = db_copy(arena, key.id);
         key.name = db_copy(arena, key.name);
         key.customer = db_copy(arena, key.customer);
+        key.type = db_copy(arena, key.type);
+        key.team = db_copy(arena, key.team);
+        key.user = db_copy(arena, key.user);
+        key.models = db_copy(arena, key.models);
+        key.environments = db_copy(arena, key.environments);
         *ret_key = key;
     }
     int r = db_finish(s, q, step);

@@ -115,6 +115,11 @@ struct store_key {
     str customer;       /* STR_NULL: not bound */
     int64_t expires_ns; /* 0: never */
     int64_t created_ns;
+    str type;         /* "WORKSPACE_INVOKE" and so on; "" : made by its scopes alone */
+    str team;         /* "" : of all teams */
+    str user;         /* whose personal key it is, "" : nobody's */
+    str models;       /* ids that it is limited to, separated by spaces; "" : none */
+    str environments; /* names, in the same way */
 };
 
 /* STORE_EXISTS: id, hash or name is taken. */

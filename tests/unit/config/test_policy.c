@@ -226,7 +226,7 @@ static void test_wrong_keys_are_errors(void)
             "3:18: error: keys[0].key_hash: expected a SHA-256 in 64 hexadecimal digits");
     REFUSES(MODELS "keys: [{name: a, key: x, scopes: [root]}]\n",
             "3:26: error: keys[0].scopes: \"root\" is no scope; expected inference, customers, "
-            "keys, policy:read, policy:write, policy:widen, metrics, operate, all");
+            "keys, policy:read, policy:write, policy:widen, metrics, operate, deploy, all");
     REFUSES(MODELS "keys: [{name: a, key: x, scopes: []}]\n",
             "3:26: error: keys[0].scopes: expected at least one scope");
     REFUSES(MODELS "keys: [{name: a, key: x, expires: tomorrow}]\n",

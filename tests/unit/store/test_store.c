@@ -340,6 +340,9 @@ static void test_keys(void)
     arena_init(&arena, NULL, 0);
     one.rule = two.rule = STORE_RULE_NONE;
     one.customer = STR("acme");
+    one.type = STR("WORKSPACE_INVOKE");
+    one.team = STR("default");
+    one.models = STR("abc12345 def12345");
     memset(one.hash, 1, sizeof(one.hash));
     memset(two.hash, 2, sizeof(two.hash));
     CHECK_INT(store_key_insert(s, &one), STORE_OK);
@@ -349,6 +352,11 @@ static void test_keys(void)
     CHECK_INT(store_key_get(s, STR("key_1"), &arena, &out), STORE_OK);
     CHECK_STR(out.name, "one");
     CHECK_STR(out.customer, "acme");
+    CHECK_STR(out.type, "WORKSPACE_INVOKE");
+    CHECK_STR(out.team, "default");
+    CHECK_STR(out.models, "abc12345 def12345");
+    CHECK_STR(out.environments, "");
+    CHECK_STR(out.user, "");
     CHECK_INT(out.scopes, 5);
     CHECK(memcmp(out.hash, one.hash, sizeof(out.hash)) == 0);
 
