@@ -268,6 +268,23 @@ str api_query(struct api_call *call, const char *name)
     return STR_NULL;
 }
 
+size_t api_query_all(struct api_call *call, const char *name, str *ret_values, size_t most)
+{
+    size_t n = 0;
+
+    for (str rest = call->request.query; rest.n;) {
+        str pair = str_cut(&rest, '&');
+        size_t equals = str_find(pair, '=', 0);
+
+        if (!str_eq(str_upto(pair, equals), str_of(name)))
+            continue;
+        if (n < most)
+            ret_values[n] = api_decode(&call->arena, str_from(pair, equals + 1), API_PLUS_IS_SPACE);
+        n++;
+    }
+    return n;
+}
+
 bool api_query_number(struct api_call *call, const char *name, uint64_t min, uint64_t max,
                       uint64_t preset, uint64_t *ret_number)
 {

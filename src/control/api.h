@@ -14,7 +14,9 @@
 
 struct api_request {
     str method, path, query, body;
-    str if_match;    /* the header If-Match, "" : none */
+    str if_match; /* the header If-Match, "" : none */
+    str package;  /* SHA-256 of a package that came as the body, "" : none */
+    uint64_t package_bytes;
     str actor;       /* id of the key, for audit */
     uint32_t scopes; /* enum catalog_scope */
 };
@@ -23,6 +25,7 @@ struct api {
     struct loop *loop;
     struct policy *policy;
     struct link_server *link;
+    const char *data_dir;
 };
 
 struct api_answer {
@@ -123,6 +126,10 @@ str api_dump(struct api_call *call, const json_t *value);
 /* One parameter of the query, percent-decoded into the call's arena; STR_NULL if it is not there.
  */
 str api_query(struct api_call *call, const char *name);
+
+/* All values of a parameter that may be there several times: how many there are, of which the first
+ * `most` are stored. */
+size_t api_query_all(struct api_call *call, const char *name, str *ret_values, size_t most);
 
 /* A number of the query within bounds, `preset` where it is absent; false and a 400 otherwise. */
 bool api_query_number(struct api_call *call, const char *name, uint64_t min, uint64_t max,

@@ -14,7 +14,7 @@ struct api_route {
     api_handle_fn handle;
     const char *summary;
     const char *query;    /* names of parameters, separated by spaces; "" : none */
-    const char *request;  /* schema; "" : no body */
+    const char *request;  /* schema, with '?' where no body will do as well; "" : no body */
     const char *response; /* schema of a 200; "" : text */
 };
 extern const struct api_route api_routes[];
@@ -64,3 +64,81 @@ enum api_progress api_edges(struct api_call *call);
 enum api_progress api_health_live(struct api_call *call);
 enum api_progress api_health_ready(struct api_call *call);
 enum api_progress api_metrics(struct api_call *call);
+
+/* api_teams.c */
+enum api_progress api_team_list(struct api_call *call);
+enum api_progress api_team_get(struct api_call *call);
+enum api_progress api_team_new(struct api_call *call);
+
+/* api_users.c */
+enum api_progress api_user_list(struct api_call *call);
+enum api_progress api_user_get(struct api_call *call);
+enum api_progress api_user_me(struct api_call *call);
+enum api_progress api_user_new(struct api_call *call);
+enum api_progress api_user_patch(struct api_call *call);
+enum api_progress api_user_delete(struct api_call *call);
+
+/* api_api_keys.c */
+enum api_progress api_api_key_list(struct api_call *call);
+enum api_progress api_api_key_new(struct api_call *call);
+enum api_progress api_api_key_delete(struct api_call *call);
+
+/* api_secrets.c */
+enum api_progress api_secret_list(struct api_call *call);
+enum api_progress api_secret_put(struct api_call *call);
+enum api_progress api_secret_delete(struct api_call *call);
+
+/* api_instance_types.c */
+enum api_progress api_instance_type_list(struct api_call *call);
+
+/* api_models.c */
+enum api_progress api_model_list(struct api_call *call);
+enum api_progress api_model_get(struct api_call *call);
+enum api_progress api_model_new(struct api_call *call);
+enum api_progress api_model_delete(struct api_call *call);
+
+/* api_environments.c */
+enum api_progress api_environment_list(struct api_call *call);
+enum api_progress api_environment_get(struct api_call *call);
+enum api_progress api_environment_new(struct api_call *call);
+enum api_progress api_environment_patch(struct api_call *call);
+enum api_progress api_environment_delete(struct api_call *call);
+enum api_progress api_environment_activate(struct api_call *call);
+enum api_progress api_environment_deactivate(struct api_call *call);
+
+/* api_environment_groups.c */
+enum api_progress api_group_list(struct api_call *call);
+enum api_progress api_group_get(struct api_call *call);
+enum api_progress api_group_patch(struct api_call *call);
+
+/* api_deployments.c */
+enum api_progress api_deployment_list(struct api_call *call);
+enum api_progress api_deployment_get(struct api_call *call);
+enum api_progress api_deployment_config(struct api_call *call);
+enum api_progress api_deployment_new(struct api_call *call);
+enum api_progress api_deployment_delete(struct api_call *call);
+enum api_progress api_deployment_autoscaling(struct api_call *call);
+enum api_progress api_deployment_activate(struct api_call *call);
+enum api_progress api_deployment_deactivate(struct api_call *call);
+enum api_progress api_deployment_wake(struct api_call *call);
+enum api_progress api_deployment_retry(struct api_call *call);
+enum api_progress api_replica_list(struct api_call *call);
+enum api_progress api_replica_terminate(struct api_call *call);
+
+/* api_promotions.c */
+enum api_progress api_environment_promote(struct api_call *call);
+enum api_progress api_deployment_promote(struct api_call *call);
+enum api_progress api_promotion_cancel(struct api_call *call);
+enum api_progress api_promotion_rolling(struct api_call *call);
+enum api_progress api_promotion_list(struct api_call *call);
+enum api_progress api_promotion_get(struct api_call *call);
+
+/* api_packages.c */
+enum api_progress api_package_new(struct api_call *call);
+
+/* api_logs.c */
+enum api_progress api_deployment_logs(struct api_call *call);
+enum api_progress api_environment_logs(struct api_call *call);
+
+/* api_usage.c */
+enum api_progress api_usage_list(struct api_call *call);

@@ -12,7 +12,7 @@
 #include <ctype.h>
 
 extern const char openapi_schemas[];
-extern const size_t openapi_schemas_bytes;
+extern const unsigned long openapi_schemas_bytes;
 
 static json_t *reference(const char *kind, str name)
 {
@@ -26,10 +26,10 @@ static json_t *reference(const char *kind, str name)
 }
 
 /* An answer or a request body of JSON with that schema. */
-static json_t *content(const char *description, const char *schema)
+static json_t *content(const char *description, str schema)
 {
     return json_pack("{s:s, s:{s:{s:o}}}", "description", description, "content",
-                     "application/json", "schema", reference("schemas", str_of(schema)));
+                     "application/json", "schema", reference("schemas", schema));
 }
 
 static json_t *parameters_of(const struct api_route *route)
@@ -69,23 +69,32 @@ static json_t *operation_id(const struct api_route *route)
     return value;
 }
 
+/* "package" is no JSON; '?' behind a name: a body may be left out. */
+static json_t *request_body(str name)
+{
+    bool optional = str_ends(name, STR("?"));
+    json_t *body = str_eq(name, STR("package"))
+                       ? json_pack("{s:{s:{s:{s:s, s:s}}}}", "content", "application/gzip",
+                                   "schema", "type", "string", "format", "binary")
+                       : content("What is asked for", str_upto(name, name.n - optional));
+
+    json_object_set_new(body, "required", json_boolean(!optional));
+    return body;
+}
+
 static json_t *operation(const struct api_route *route)
 {
     json_t *text = json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", "Done", "content",
                              "text/plain", "schema", "type", "string");
-    json_t *done = *route->response ? content("Done", route->response) : json_incref(text);
+    json_t *done = *route->response ? content("Done", str_of(route->response)) : json_incref(text);
     json_t *value =
         json_pack("{s:s, s:o, s:o, s:{s:o, s:o}}", "summary", route->summary, "operationId",
                   operation_id(route), "parameters", parameters_of(route), "responses", "200", done,
-                  "default", content("It was not done", "Error"));
+                  "default", content("It was not done", STR("Error")));
 
     json_decref(text);
-    if (*route->request) {
-        json_t *body = content("What is asked for", route->request);
-
-        json_object_set_new(body, "required", json_true());
-        json_object_set_new(value, "requestBody", body);
-    }
+    if (*route->request)
+        json_object_set_new(value, "requestBody", request_body(str_of(route->request)));
     if (route->scopes)
         json_object_set_new(value, "x-ambit-scopes", render_scopes(route->scopes));
     else

@@ -5,6 +5,7 @@
 #include "control/api.h"
 #include "control/http_api.h"
 #include "control/observations.h"
+#include "control/package_store.h"
 #include "control/reload.h"
 #include "net/listener.h"
 
@@ -250,7 +251,8 @@ static bool set_up(struct control *c)
     if (link_fd < 0 || listen_fd < 0)
         return false;
     c->link = link_server_new(c->loop, link_fd, &c->policy, &link_handler, c);
-    c->api = (struct api){c->loop, &c->policy, c->link};
+    c->api = (struct api){c->loop, &c->policy, c->link, o->data_dir};
+    package_store_clean(o->data_dir);
     c->http = http_api_new(&c->api, listen_fd);
     c->ending.on_expire = on_ending;
     return c->link && c->http;

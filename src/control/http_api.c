@@ -1,7 +1,9 @@
 #include "control/http_api.h"
 
 #include "base/json_out.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "control/package_store.h"
 #include "http/server.h"
 #include "net/listener.h"
 
@@ -25,12 +27,15 @@ struct call {
     struct http_head *head;
     struct buf body, out;
     size_t out_at;
-    bool asked, too_large;
+    struct package_upload *upload; /* a package on its way to the disk; NULL: none */
+    char package[PACKAGE_NAME_BYTES];
+    bool asked, too_large, failed;
 };
 
 static void call_free(struct call *c)
 {
     list_remove(&c->link);
+    package_upload_free(c->upload);
     buf_deinit(&c->body);
     buf_deinit(&c->out);
     arena_deinit(&c->arena);
@@ -164,6 +169,8 @@ static void ask(struct call *c)
         .query = str_from(c->head->target, question + 1),
         .body = buf_str(&c->body),
         .if_match = header(c, STR("if-match")),
+        .package = str_of(c->package),
+        .package_bytes = c->upload ? package_upload_bytes(c->upload) : 0,
         .actor = key ? key->id : STR("nobody"),
         .scopes = (key ? key->scopes : 0) | (open_to_all ? (uint32_t)SCOPE_METRICS : 0),
     };
@@ -175,15 +182,39 @@ static void ask(struct call *c)
  * ------------------------------------------------------------------------------------------------------------------
  */
 
+static uint64_t most_bytes(const struct call *c)
+{
+    return c->upload ? c->owner->api->policy->config->package_bytes : BODY_MAX_BYTES;
+}
+
+static void refuse_size(struct call *c)
+{
+    char message[128];
+
+    snprintf(message, sizeof(message), "a %s has at most %llu bytes here",
+             c->upload ? "package" : "management request", (unsigned long long)most_bytes(c));
+    answer_error(c, 413, "request_too_large", message);
+}
+
+static void take(struct call *c, str slice)
+{
+    uint64_t had = c->upload ? package_upload_bytes(c->upload) : c->body.n;
+
+    if (had + slice.n > most_bytes(c))
+        c->too_large = true;
+    else if (!c->upload)
+        buf_put_str(&c->body, slice);
+    else if (!c->failed)
+        c->failed = package_upload_write(c->upload, slice) < 0;
+}
+
 static void on_body(void *ctx, struct stream *s, str slice)
 {
     struct call *c = ctx;
 
     stream_consume(s, slice.n);
-    if (c->body.n + slice.n > BODY_MAX_BYTES)
-        c->too_large = true;
-    else
-        buf_put_str(&c->body, slice);
+    if (!c->too_large)
+        take(c, slice);
 }
 
 static void on_end(void *ctx, struct stream *s, const struct http_head *trailers)
@@ -192,10 +223,16 @@ static void on_end(void *ctx, struct stream *s, const struct http_head *trailers
 
     (void)s;
     (void)trailers;
-    if (c->too_large)
-        answer_error(c, 413, "request_too_large", "a management request has at most 4 MiB");
-    else
+    if (c->upload && !c->too_large && !c->failed && package_upload_bytes(c->upload))
+        c->failed = package_upload_finish(c->upload, c->package) < 0;
+    if (c->too_large) {
+        refuse_size(c);
+    } else if (c->failed) {
+        log_event(LOG_ERROR, "package_not_written");
+        answer_error(c, 500, "store_failed", "the package could not be written");
+    } else {
         ask(c);
+    }
 }
 
 static void on_writable(void *ctx, struct stream *s)
@@ -222,6 +259,26 @@ static void on_reset(void *ctx, struct stream *s, enum stream_reset why, bool un
 static const struct stream_events events = {
     .on_body = on_body, .on_end = on_end, .on_writable = on_writable, .on_reset = on_reset};
 
+static bool is_package_path(const struct call *c)
+{
+    return str_eq(c->head->method_text, STR("POST")) &&
+           str_eq(str_upto(c->head->target, str_find(c->head->target, '?', 0)),
+                  STR("/v1/packages"));
+}
+
+static bool begins_upload(struct call *c)
+{
+    const struct catalog_key *key = is_package_path(c) ? key_of(c) : NULL;
+
+    return key && (key->scopes & SCOPE_DEPLOY);
+}
+
+/* A package that nobody may send is refused before it has come. */
+static bool is_hopeless(const struct call *c)
+{
+    return is_package_path(c) && !c->upload;
+}
+
 static void on_request(void *ctx, struct stream *s, const struct http_head *head,
                        enum stream_end end)
 {
@@ -238,7 +295,12 @@ static void on_request(void *ctx, struct stream *s, const struct http_head *head
     buf_init(&c->out, 0);
     list_init(&c->link);
     list_append(&h->calls, &c->link);
-    if (end == STREAM_END)
+    c->upload = begins_upload(c) ? package_upload_new(h->api->data_dir) : NULL;
+    if (!c->upload && begins_upload(c))
+        answer_error(c, 500, "store_failed", "the package could not be written");
+    else if (head->content_length > 0 && (uint64_t)head->content_length > most_bytes(c))
+        refuse_size(c);
+    else if (end == STREAM_END || is_hopeless(c))
         ask(c);
     else
         http_server_continue(s);

@@ -39,21 +39,65 @@ static void *room_for(void *array, size_t n, size_t size)
     return (n & (n - 1)) == 0 ? mem_realloc(array, (n ? 2 * n : 1) * size) : array;
 }
 
+/* Words that spaces separate. */
+static const str *split(struct arena *arena, str text, size_t *ret_n)
+{
+    str rest = arena_copy(arena, text);
+    str *list = arena_alloc(arena, (text.n / 2 + 1) * sizeof(*list));
+
+    *ret_n = 0;
+    while (rest.n)
+        list[(*ret_n)++] = str_cut(&rest, ' ');
+    return list;
+}
+
+uint32_t policy_role_scopes(enum fleet_role role)
+{
+    uint32_t member = SCOPE_INFERENCE | SCOPE_DEPLOY | SCOPE_POLICY_READ | SCOPE_METRICS;
+
+    switch (role) {
+    case ROLE_MEMBER:
+        return member;
+    case ROLE_TEAM_ADMIN:
+        return member | SCOPE_KEYS | SCOPE_POLICY_WRITE;
+    case ROLE_ORGANIZATION_ADMIN:
+        return SCOPE_ALL;
+    }
+    return 0;
+}
+
+/* A personal key is worth what its user is now; 0: nothing. */
+static uint32_t personal_scopes(const struct fleet *f, const struct store_key *key)
+{
+    const struct fleet_user *u = fleet_find_user(f, key->user);
+    bool belongs = u && u->role == ROLE_ORGANIZATION_ADMIN;
+
+    for (size_t i = 0; u && i < u->n_teams; i++)
+        belongs = belongs || str_eq(u->teams[i], key->team);
+    return belongs ? policy_role_scopes(u->role) : 0;
+}
+
 static int on_key(void *ctx, const struct store_key *key)
 {
     struct gathering *g = ctx;
+    uint32_t scopes = key->user.n ? personal_scopes(g->p->fleet, key) : key->scopes;
 
+    if (!scopes)
+        return 0;
     g->keys = room_for(g->keys, g->n_keys, sizeof(*g->keys));
     struct catalog_key *k = &g->keys[g->n_keys++];
     *k = (struct catalog_key){
         .id = arena_copy(&g->arena, key->id),
         .name = arena_copy(&g->arena, key->name),
-        .scopes = key->scopes,
+        .scopes = scopes,
         .rule = key->rule,
         .bound = key->customer.p != NULL,
         .customer_id = key->customer.p ? arena_copy(&g->arena, key->customer) : STR_NULL,
         .expires_wall_ns = key->expires_ns,
+        .team = arena_copy(&g->arena, key->team),
     };
+    k->models = split(&g->arena, key->models, &k->n_models);
+    k->environments = split(&g->arena, key->environments, &k->n_environments);
     memcpy(k->hash, key->hash, sizeof(k->hash));
     return 0;
 }

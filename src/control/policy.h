@@ -93,3 +93,6 @@ void policy_remove_customer(struct policy *p, struct digest128 id);
 
 /* What going from one canonical rule to another (STR_NULL: none) means for requests. */
 enum region_rule_change policy_compare_rules(const struct policy *p, str before, str after);
+
+/* Scopes that a role comes with. */
+uint32_t policy_role_scopes(enum fleet_role role);

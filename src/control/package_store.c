@@ -1,0 +1,149 @@
+#include "control/package_store.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096, SHA256_BYTES = 32, DIGITS = 64, RANDOM_BYTES = 8, FLUSH_BYTES = 8 << 20 };
+
+struct package_upload {
+    int folder, file;
+    char name[2 * RANDOM_BYTES + 16]; /* in the folder, while it is being written */
+    EVP_MD_CTX *digest;
+    uint64_t bytes, on_its_way;
+};
+
+bool package_store_is_name(str sha256)
+{
+    for (size_t i = 0; i < sha256.n; i++)
+        if (!((sha256.p[i] >= '0' && sha256.p[i] <= '9') ||
+              (sha256.p[i] >= 'a' && sha256.p[i] <= 'f')))
+            return false;
+    return sha256.n == DIGITS;
+}
+
+bool package_store_has(const char *data_dir, str sha256)
+{
+    char path[PATH_BYTES];
+    struct stat status;
+
+    snprintf(path, sizeof(path), "%s/packages/%.*s.tar.gz", data_dir, STR_ARG(sha256));
+    return package_store_is_name(sha256) && stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* What a crash left: those that were on their way. */
+void package_store_clean(const char *data_dir)
+{
+    char path[PATH_BYTES];
+    struct dirent *entry;
+    DIR *folder;
+
+    snprintf(path, sizeof(path), "%s/packages", data_dir);
+    folder = opendir(path);
+    while (folder && (entry = readdir(folder)))
+        if (str_ends(str_of(entry->d_name), STR(".new")))
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    if (folder)
+        closedir(folder);
+}
+
+/* --- uploads */
+
+static int open_folder(const char *data_dir)
+{
+    char path[PATH_BYTES];
+
+    if (snprintf(path, sizeof(path), "%s/packages", data_dir) >= (int)sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return -1;
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+struct package_upload *package_upload_new(const char *data_dir)
+{
+    struct package_upload *u = mem_zalloc(sizeof(*u));
+    uint8_t bytes[RANDOM_BYTES];
+    char hex[2 * RANDOM_BYTES];
+
+    random_bytes(bytes, sizeof(bytes));
+    hex_encode(bytes, sizeof(bytes), hex);
+    snprintf(u->name, sizeof(u->name), "%.*s.new", (int)sizeof(hex), hex);
+    u->file = -1;
+    u->folder = open_folder(data_dir);
+    if (u->folder >= 0)
+        u->file = openat(u->folder, u->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    u->digest = EVP_MD_CTX_new();
+    if (u->file >= 0 && u->digest && EVP_DigestInit_ex(u->digest, EVP_sha256(), NULL) == 1)
+        return u;
+    log_event(LOG_ERROR, "package_not_opened", LOG_NUM("errno", errno));
+    package_upload_free(u);
+    return NULL;
+}
+
+void package_upload_free(struct package_upload *u)
+{
+    if (!u)
+        return;
+    if (u->file >= 0) {
+        close(u->file);
+        unlinkat(u->folder, u->name, 0);
+    }
+    if (u->folder >= 0)
+        close(u->folder);
+    EVP_MD_CTX_free(u->digest);
+    mem_free(u);
+}
+
+int package_upload_write(struct package_upload *u, str bytes)
+{
+    if (EVP_DigestUpdate(u->digest, bytes.p, bytes.n) != 1)
+        return -EIO;
+    u->bytes += bytes.n;
+    /* The disk begins at once, so that the end does not wait for all of it. */
+    if (u->bytes - u->on_its_way >= FLUSH_BYTES) {
+        sync_file_range(u->file, (off_t)u->on_its_way, FLUSH_BYTES, SYNC_FILE_RANGE_WRITE);
+        u->on_its_way += FLUSH_BYTES;
+    }
+    while (bytes.n) {
+        ssize_t n = write(u->file, bytes.p, bytes.n);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        bytes = str_from(bytes, n > 0 ? (size_t)n : 0);
+    }
+    return 0;
+}
+
+int package_upload_finish(struct package_upload *u, char ret_sha256[PACKAGE_NAME_BYTES])
+{
+    char place[DIGITS + 16];
+    uint8_t hash[SHA256_BYTES];
+
+    if (EVP_DigestFinal_ex(u->digest, hash, NULL) != 1)
+        return -EIO;
+    hex_encode(hash, sizeof(hash), ret_sha256);
+    ret_sha256[DIGITS] = '\0';
+    snprintf(place, sizeof(place), "%s.tar.gz", ret_sha256);
+    if (fsync(u->file) < 0 || renameat(u->folder, u->name, u->folder, place) < 0 ||
+        fsync(u->folder) < 0)
+        return -errno;
+    close(u->file);
+    u->file = -1;
+    return 0;
+}
+
+uint64_t package_upload_bytes(const struct package_upload *u)
+{
+    return u->bytes;
+}

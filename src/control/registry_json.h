@@ -1,0 +1,30 @@
+#pragma once
+
+/* Objects of the registry as the API shows them: Baseten's members, and more of our own beside
+ * them. All return new references. */
+
+#include "control/policy.h"
+
+#include <jansson.h>
+
+json_t *team_json(const struct fleet_team *t);
+json_t *user_json(const struct fleet_user *u);
+json_t *secret_json(const struct fleet *f, const struct fleet_secret *s);
+json_t *model_json(const struct policy *p, const struct fleet_model *m);
+json_t *deployment_json(const struct policy *p, const struct fleet_deployment *d);
+json_t *replica_json(const struct fleet_replica *r);
+json_t *promotion_json(const struct policy *p, const struct fleet_promotion *promotion);
+json_t *environment_json(const struct policy *p, const struct fleet_environment *e);
+
+/* A group of a team; `group` NULL: nobody has said anything about that name. */
+json_t *group_json(const struct policy *p, const struct fleet_team *team, str name,
+                   const struct fleet_group *group);
+
+json_t *autoscaling_json(const struct fleet_autoscaling *a);
+json_t *promotion_settings_json(const struct fleet_promotion_settings *s);
+
+str cleanup_name(enum fleet_cleanup strategy);
+str role_name(enum fleet_role role);
+
+/* "" becomes null. */
+json_t *text_or_null(str text);
