@@ -131,3 +131,35 @@ bool link_take_refusals(struct wire_reader *r, struct link_refusals *ret_refusal
     ret_refusals->count = wire_take_u64(r);
     return !r->failed;
 }
+
+void link_put_wake(struct buf *to, str deployment)
+{
+    wire_put_str(to, deployment);
+}
+
+bool link_take_wake(str payload, str *ret_deployment)
+{
+    struct wire_reader r = {.rest = payload};
+
+    *ret_deployment = wire_take_str(&r);
+    return whole(&r) && ret_deployment->n;
+}
+
+void link_put_demand(struct buf *to, const struct link_demand *demand)
+{
+    wire_put_str(to, demand->deployment);
+    wire_put_u32(to, demand->in_flight);
+    wire_put_u32(to, demand->held);
+    wire_put_u64(to, demand->begun);
+}
+
+bool link_take_demand(str payload, struct link_demand *ret_demand)
+{
+    struct wire_reader r = {.rest = payload};
+
+    ret_demand->deployment = wire_take_str(&r);
+    ret_demand->in_flight = wire_take_u32(&r);
+    ret_demand->held = wire_take_u32(&r);
+    ret_demand->begun = wire_take_u64(&r);
+    return whole(&r) && ret_demand->deployment.n;
+}

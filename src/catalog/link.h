@@ -26,6 +26,9 @@ enum link_frame {
     LINK_REPLY,     /* u32 id, str bytes: answer to LINK_QUERY */
     LINK_RELAY,     /* struct link_relay: a management request that came in at the gateway */
     LINK_REFUSALS,  /* u32 n, n × struct link_refusals: counts since the last such frame */
+    LINK_WAKE,      /* str deployment id: a request waits for its replicas, or asked for them; again
+                       every second while some wait */
+    LINK_DEMAND,    /* struct link_demand: of one deployment; every second while there is any */
     /* control to edge */
     LINK_CATALOG = 64,    /* u64 revision, str catalog bytes (catalog_encode) */
     LINK_CUSTOMERS_RESET, /* u64 revision: customers_encode records follow in LINK_CUSTOMERS frames
@@ -78,6 +81,14 @@ struct link_refusals {
     uint64_t count;
 };
 
+/* What one edge sees of a deployment's requests. */
+struct link_demand {
+    str deployment;     /* id */
+    uint32_t in_flight; /* now, open WebSockets included; without those that are held */
+    uint32_t held;      /* now: they wait for a replica */
+    uint64_t begun;     /* requests that have come since the last such frame */
+};
+
 /* Takes one whole frame off the front of `bytes`. Returns its total size, 0 if more bytes are
  * needed, -EPROTO if it is malformed or larger than LINK_MAX_FRAME_BYTES. */
 ssize_t link_frame_take(str bytes, enum link_frame *ret_type, str *ret_payload);
@@ -96,3 +107,7 @@ void link_put_relay(struct buf *to, const struct link_relay *relay);
 bool link_take_relay(str payload, struct link_relay *ret_relay);
 void link_put_refusals(struct buf *to, const struct link_refusals *refusals);
 bool link_take_refusals(struct wire_reader *r, struct link_refusals *ret_refusals);
+void link_put_wake(struct buf *to, str deployment);
+bool link_take_wake(str payload, str *ret_deployment);
+void link_put_demand(struct buf *to, const struct link_demand *demand);
+bool link_take_demand(str payload, struct link_demand *ret_demand);

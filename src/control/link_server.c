@@ -37,6 +37,29 @@ static bool take_hello(struct edge_peer *e, str payload)
     return true;
 }
 
+static bool take_wake(struct link_server *s, str payload)
+{
+    str deployment;
+
+    if (!link_take_wake(payload, &deployment))
+        return false;
+    if (s->handler.on_wake)
+        s->handler.on_wake(s->ctx, deployment);
+    return true;
+}
+
+static bool take_demand(struct edge_peer *e, str payload)
+{
+    struct link_server *s = e->server;
+    struct link_demand demand;
+
+    if (!link_take_demand(payload, &demand))
+        return false;
+    if (s->handler.on_demand)
+        s->handler.on_demand(s->ctx, e->id, &demand);
+    return true;
+}
+
 static bool take_refusals(struct link_server *s, struct wire_reader *r)
 {
     uint32_t n = wire_take_count(r, 21);
@@ -79,6 +102,10 @@ static bool take_frame(struct edge_peer *e, enum link_frame type, str payload)
         return true;
     case LINK_REFUSALS:
         return take_refusals(s, &r);
+    case LINK_WAKE:
+        return take_wake(s, payload);
+    case LINK_DEMAND:
+        return take_demand(e, payload);
     default:
         return false;
     }

@@ -12,11 +12,14 @@
 
 struct link_server;
 
-/* Management requests from gateways, and observations. */
+/* Management requests from gateways, observations, and what deployments are asked for (NULL: nobody
+ * wants to know). */
 struct link_server_handler {
     void (*on_relay)(void *ctx, uint64_t edge, const struct link_relay *relay);
     void (*on_observed)(void *ctx, const struct link_observed *observed);
     void (*on_refusals)(void *ctx, const struct link_refusals *refusals);
+    void (*on_wake)(void *ctx, str deployment);
+    void (*on_demand)(void *ctx, uint64_t edge, const struct link_demand *demand);
 };
 
 /* Accepts from `fd`, which stays the caller's. */

@@ -63,6 +63,26 @@ static void take_refusals(str payload, struct buf *put)
     must_be(put, str_upto(payload, put->n));
 }
 
+static void take_wake(str payload, struct buf *put)
+{
+    str deployment;
+
+    if (!link_take_wake(payload, &deployment))
+        return;
+    link_put_wake(put, deployment);
+    must_be(put, payload);
+}
+
+static void take_demand(str payload, struct buf *put)
+{
+    struct link_demand demand;
+
+    if (!link_take_demand(payload, &demand))
+        return;
+    link_put_demand(put, &demand);
+    must_be(put, payload);
+}
+
 /* The counts that the table keeps are those that a walk finds. */
 static void check_table(const struct customers *table)
 {
@@ -110,6 +130,12 @@ static void take_frame(enum link_frame type, str payload, struct customers *tabl
         return;
     case LINK_REFUSALS:
         take_refusals(payload, &put);
+        return;
+    case LINK_WAKE:
+        take_wake(payload, &put);
+        return;
+    case LINK_DEMAND:
+        take_demand(payload, &put);
         return;
     case LINK_CUSTOMERS:
     case LINK_CUSTOMERS_GONE:

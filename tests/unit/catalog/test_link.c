@@ -225,6 +225,36 @@ static void refusals_come_several_in_a_row(void)
     }
 }
 
+static void wake_and_demand_come_back_as_they_were(void)
+{
+    const struct link_demand demand = {
+        .deployment = STR("d1"), .in_flight = 3, .held = 4, .begun = 1ull << 40};
+    CLEANUP(buf_deinit) struct buf bytes;
+    struct link_demand heard;
+    str deployment;
+
+    buf_init(&bytes, 0);
+    link_put_wake(&bytes, STR("d1"));
+    CHECK(link_take_wake(buf_str(&bytes), &deployment));
+    CHECK_STR(deployment, "d1");
+    for (size_t n = 0; n < bytes.n; n++)
+        CHECK(!link_take_wake(str_upto(buf_str(&bytes), n), &deployment));
+    buf_put_char(&bytes, 'x');
+    CHECK(!link_take_wake(buf_str(&bytes), &deployment));
+    buf_clear(&bytes);
+    link_put_demand(&bytes, &demand);
+    CHECK(link_take_demand(buf_str(&bytes), &heard));
+    CHECK_STR(heard.deployment, "d1");
+    CHECK_INT(heard.in_flight, 3);
+    CHECK_INT(heard.held, 4);
+    CHECK(heard.begun == 1ull << 40);
+    for (size_t n = 0; n < bytes.n; n++)
+        CHECK(!link_take_demand(str_upto(buf_str(&bytes), n), &heard));
+    buf_clear(&bytes);
+    link_put_wake(&bytes, STR_NULL);
+    CHECK(!link_take_wake(buf_str(&bytes), &deployment));
+}
+
 int main(void)
 {
     RUN(frames_are_taken_one_by_one);
@@ -236,5 +266,6 @@ int main(void)
     RUN(relays);
     RUN(a_relayed_body_has_a_limit);
     RUN(refusals_come_several_in_a_row);
+    RUN(wake_and_demand_come_back_as_they_were);
     return test_end();
 }
