@@ -33,6 +33,18 @@ static void count(struct exchange *x, uint16_t region, int64_t duration_ns)
         metrics_add(m, METRIC_TOKENS, region, WORD_COMPLETION, WORD_NONE, x->completion_tokens);
 }
 
+static void count_call(struct exchange *x)
+{
+    const struct demand *demand = x->call->demand;
+    struct metrics_shard *m = x->worker->metrics;
+
+    if (!demand)
+        return;
+    metrics_add(m, METRIC_MODEL_REQUESTS, demand->model_label, demand->environment_label,
+                x->outcome, 1);
+    metrics_add(m, METRIC_DEPLOYMENT_REQUESTS, demand->deployment_label, x->outcome, WORD_NONE, 1);
+}
+
 static void member_text(struct json_out *j, const char *name, str value)
 {
     if (value.n)
@@ -80,6 +92,8 @@ static void put_call(struct json_out *j, const struct host_call *call)
     if (route->selector == HOST_SELECTS_ENVIRONMENT)
         member_text(j, "environment", route->name);
     member_text(j, "deployment", call->deployment);
+    if (call->hold.begun)
+        json_member_i64(j, "held_us", call->hold.total_ns / NS_PER_US);
 }
 
 enum { LOGGED_TARGET_MAX = 512 };
@@ -135,5 +149,7 @@ void account(struct exchange *x)
 
     if (is_routed(x))
         count(x, x->region_label, duration_ns);
+    if (x->call)
+        count_call(x);
     write_line(x, duration_ns);
 }

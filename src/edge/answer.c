@@ -38,6 +38,9 @@ static void put_host(struct exchange *x, struct http_header *headers, size_t *n)
     if (x->trace.n_attempts > 1)
         put(headers, n, STR("X-BASETEN-MODEL-PREDICTION-ATTEMPTS"),
             arena_u64(&x->arena, x->trace.n_attempts), VALUE_OF_OURS);
+    if (call->hold.begun)
+        put(headers, n, STR("x-ambit-held-ms"),
+            arena_u64(&x->arena, (uint64_t)(call->hold.total_ns / NS_PER_MS)), VALUE_OF_OURS);
 }
 
 size_t answer_headers(struct exchange *x, struct http_header *headers)
@@ -118,6 +121,8 @@ void exchange_refuse(struct exchange *x, enum fault fault, str message, str para
     size_t n_headers = fault_headers(x, fault, headers);
     enum metric_word rule = x->refusing_rule ? x->refusing_rule : WORD_NONE;
 
+    if (x->call)
+        hold_end(x);
     x->fault = fault;
     x->outcome = fault_row(fault)->status < 500 || fault == FAULT_PIN_UNAVAILABLE
                      ? WORD_REFUSED

@@ -102,6 +102,8 @@ static bool work_out_permit(struct exchange *x, const struct catalog *c,
 
     if (!request.key || !wished_region(x, &request.region) || !add_customers(x, c, &request))
         return false;
+    if (x->call)
+        x->call->asked = request;
     x->customer = request.n_customer_ids ? request.customers[0] : (struct digest128){0, 0};
     enum policy_outcome outcome =
         policy_permit(c, x->worker->edge->customers, &request, ret_permit, &subject);
@@ -252,7 +254,10 @@ static void nothing_left(struct exchange *x, const struct permit *permit,
         exchange_unpark(x);
         return;
     }
-    if (x->trace.n_attempts) {
+    /* The last attempt may have come to nothing because the rules have changed: they are the
+     * reason then. */
+    size_t made = x->trace.n_attempts;
+    if (made && x->trace.attempts[made - 1].outcome != ROUTE_OUTCOME_POLICY_CHANGED) {
         refusal_after_attempts(x);
         return;
     }
@@ -336,33 +341,35 @@ static bool choose(struct exchange *x, const struct route_view *view, const stru
 }
 
 static const struct catalog_group *find_target(struct exchange *x, const struct catalog *c,
-                                               const struct catalog_environment **ret_environment)
+                                               struct host_place *ret_place)
 {
-    struct host_place place;
-
     if (!x->call)
         return exchange_gateway_may_serve(x, c) ? find_group(x, c) : NULL;
-    if (!host_call_place(x, c, &place))
+    if (!host_call_place(x, c, ret_place))
         return NULL;
-    *ret_environment = place.environment;
-    return &c->groups[place.deployment->group];
+    host_call_count(x, worker_demands(c)[ret_place->deployment - c->deployments]);
+    return &c->groups[ret_place->deployment->group];
 }
 
 void exchange_try(struct exchange *x)
 {
     const struct catalog *c = worker_catalog(x->worker);
     struct route_view view = {c, worker_states(c), loop_now_ns(x->worker->loop)};
-    const struct catalog_environment *environment = NULL;
+    struct host_place place = {0};
     struct permit permit;
     struct choice choice;
 
-    const struct catalog_group *group = find_target(x, c, &environment);
+    const struct catalog_group *group = find_target(x, c, &place);
     if (!group)
         return;
     if (!x->chosen_once)
         begin_routing(x, c, group);
-    if (!work_out_permit(x, c, environment, &permit) || !lease_holds(x, c, &permit))
+    if (!work_out_permit(x, c, place.environment, &permit) || !lease_holds(x, c, &permit))
         return;
+    if (x->call && hold_is_due(x, &place)) {
+        hold_begin(x);
+        return;
+    }
     while (choose(x, &view, &permit, group, &choice))
         if (start_at(x, &view, &permit, group, &choice))
             return;

@@ -104,7 +104,7 @@ static void set_tls(struct edge *edge, const struct catalog *c)
 
 void edge_attach(struct edge *edge, struct catalog *catalog)
 {
-    registry_attach(edge->registry, catalog);
+    registry_attach(edge->registry, catalog, demands_attach(edge->demands, catalog));
     if (edge->n_workers == 0 && !start_workers(edge, catalog))
         edge->exit_status = EXIT_FAILURE, loop_stop(edge->loop);
 }
@@ -112,6 +112,7 @@ void edge_attach(struct edge *edge, struct catalog *catalog)
 void edge_published(struct edge *edge, struct catalog *catalog, uint64_t epoch)
 {
     registry_retire(edge->registry, catalog, epoch);
+    demands_retire(edge->demands, catalog, epoch);
     set_tls(edge, catalog);
 }
 
@@ -250,6 +251,7 @@ static void on_tick(struct deadline *deadline)
     metrics_set(edge->metrics, METRIC_CUSTOMERS, WORD_NONE, customers_count(edge->customers));
     metrics_set(edge->metrics, METRIC_BUFFERED_BYTES, WORD_NONE,
                 atomic_load(&edge->buffered_bytes));
+    metrics_set(edge->metrics, METRIC_REQUESTS_HELD, WORD_NONE, atomic_load(&edge->held_requests));
 }
 
 void edge_answer_query(struct edge *edge, str what, struct buf *to)
@@ -411,6 +413,7 @@ static bool set_up(struct edge *edge, int *own_fd)
     edge->relays = relays_new();
     edge->responses = open_responses(edge);
     edge->registry = registry_new(edge->publisher, on_retire_origin, edge);
+    edge->demands = demands_new(edge);
     edge->health = health_new(edge);
     edge->link = edge_link_new(edge);
     edge->tick.on_expire = on_tick;
@@ -435,6 +438,7 @@ static void tear_down(struct edge *edge)
     response_map_close(edge->responses);
     publisher_free(edge->publisher);
     registry_free(edge->registry);
+    demands_free(edge->demands);
     customers_free(edge->customers);
     metrics_shard_free(edge->metrics);
     loop_free(edge->loop);

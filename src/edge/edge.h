@@ -8,6 +8,7 @@
 
 #include "catalog/customers.h"
 #include "catalog/link.h"
+#include "edge/demand.h"
 #include "edge/health.h"
 #include "edge/registry.h"
 #include "edge/response_map.h"
@@ -46,6 +47,7 @@ struct edge {
     struct response_map *responses;
     struct edge_link *link;
     struct registry *registry;
+    struct demands *demands;
     struct health *health;
     struct admin *admin;           /* NULL until it serves */
     struct relays *relays;         /* management requests under way */
@@ -59,6 +61,8 @@ struct edge {
     struct deadline alone; /* control has not been heard: serve what lies on disk */
     struct loop_io signals;
     _Atomic uint64_t buffered_bytes; /* request bodies in memory, all workers */
+    _Atomic uint64_t held_bytes;     /* of requests that wait for a replica, and how many do */
+    _Atomic uint32_t held_requests;
     _Atomic int64_t
         heard_wall_ns; /* when the control plane was last heard: the policy lease runs from here */
     _Atomic bool serving; /* a policy is in force */
@@ -81,6 +85,9 @@ void edge_relay_cancel(struct edge_relay *relay);
 /* An answer named another region than its endpoint's. */
 void edge_report_region(struct worker *w, enum link_observation kind, str endpoint,
                         uint64_t origin_revision, str header);
+
+/* Somebody wants replicas of a deployment. */
+void edge_ask_wake(struct worker *w, str deployment);
 
 /* A refusal, for the report of the control plane. */
 void edge_report_refusal(struct worker *w, const struct link_refusals *refusal);

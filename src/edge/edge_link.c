@@ -111,6 +111,28 @@ void edge_link_send_observed(struct edge_link *l, const struct link_observed *ob
     flush(l);
 }
 
+bool edge_link_send_wake(struct edge_link *l, str deployment)
+{
+    if (!l->connected)
+        return false;
+    size_t at = link_frame_begin(&l->out, LINK_WAKE);
+    link_put_wake(&l->out, deployment);
+    link_frame_end(&l->out, at);
+    flush(l);
+    return true;
+}
+
+bool edge_link_send_demand(struct edge_link *l, const struct link_demand *demand)
+{
+    if (!l->connected)
+        return false;
+    size_t at = link_frame_begin(&l->out, LINK_DEMAND);
+    link_put_demand(&l->out, demand);
+    link_frame_end(&l->out, at);
+    flush(l);
+    return true;
+}
+
 /* --- refusals, counted here and sent now and then
  * ------------------------------------------------------------------- */
 

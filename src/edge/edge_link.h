@@ -26,4 +26,6 @@ void edge_link_worker_passed(struct edge_link *l);
  * False: not connected. */
 bool edge_link_send_relay(struct edge_link *l, struct link_relay *relay);
 void edge_link_send_observed(struct edge_link *l, const struct link_observed *observed);
+bool edge_link_send_wake(struct edge_link *l, str deployment); /* these two as well */
+bool edge_link_send_demand(struct edge_link *l, const struct link_demand *demand);
 void edge_link_count_refusal(struct edge_link *l, const struct link_refusals *refusal);

@@ -19,7 +19,8 @@ enum { SPARE_MAX = 256 };
 
 static const unsigned allowed_moves[] = {
     [EXCHANGE_READING] = TO(TRYING) | TO(ASKING) | TO(ANSWERING) | TO(OVER),
-    [EXCHANGE_TRYING] = TO(HOLDING) | TO(RELAYING) | TO(ANSWERING) | TO(OVER),
+    [EXCHANGE_WAITING] = TO(TRYING) | TO(ANSWERING) | TO(OVER),
+    [EXCHANGE_TRYING] = TO(WAITING) | TO(HOLDING) | TO(RELAYING) | TO(ANSWERING) | TO(OVER),
     [EXCHANGE_HOLDING] = TO(RELAYING) | TO(ANSWERING) | TO(OVER),
     [EXCHANGE_RELAYING] = TO(OVER),
     [EXCHANGE_ASKING] = TO(ANSWERING) | TO(OVER),
@@ -101,12 +102,18 @@ void exchange_finish(struct exchange *x, enum metric_word outcome)
     exchange_move(x, EXCHANGE_OVER);
     x->outcome = (uint16_t)outcome;
     deadline_cancel(&x->deadline);
+    if (x->call) {
+        hold_end(x);
+        deadline_cancel(&x->call->hold.deadline);
+    }
     exchange_drop_attempt(x->attempt, outcome == WORD_CANCELLED ? ROUTE_OUTCOME_CANCELLED
                                                                 : ROUTE_OUTCOME_BROKEN);
     exchange_drop_attempt(x->parked, ROUTE_OUTCOME_ANSWERED_RETRYABLE);
     if (x->asked)
         edge_relay_cancel(TAKE(x->asked));
     account(x);
+    if (x->call)
+        host_call_count_over(x);
     stream_release(TAKE(x->client));
     exchange_free_body(x);
     buf_deinit(&x->out);
@@ -385,9 +392,14 @@ static void begin_call(struct exchange *x, enum stream_end end)
 {
     x->call->upload.has_body = end == STREAM_MORE;
     x->call->upload.ended = x->body_complete = end == STREAM_END;
+    if (x->call->route.operation == HOST_WAKE) {
+        edge_ask_wake(x->worker, x->call->deployment);
+        exchange_answer(x, 202, STR("application/json"), STR("{}"));
+        return;
+    }
     exchange_move(x, EXCHANGE_TRYING);
     exchange_try(x);
-    if (end == STREAM_MORE && x->state == EXCHANGE_TRYING)
+    if (end == STREAM_MORE && (x->state == EXCHANGE_TRYING || x->state == EXCHANGE_WAITING))
         http_server_continue(x->client);
 }
 

@@ -4,14 +4,19 @@
  * One client request, from its head to the last byte of the answer. It keeps the pristine head and
  * body; each attempt derives its own. The states:
  *
- *                 ┌──────────┐  body complete   ┌────────┐  head of an answer   ┌─────────┐
- *   on_request ──▶│ READING  │─────────────────▶│ TRYING │─────────────────────▶│ HOLDING │ JSON to
- * be spliced └──────────┘                  └────────┘◀─┐ next attempt      └─────────┘ │ │  │ └───┘
- * │  complete, or too large │ refused, local           │  └──────────────┐             ▼ ▼ ▼ none
- * left       │        ┌──────────┐ ┌───────────┐◀──────────────────┘                 └───────▶│
- * RELAYING │ bytes pass to the client ASKING ──────▶│ ANSWERING │ └──────────┘ (management)
- * └───────────┘                                                   │ └──────────────────────────▶
- * OVER ◀───────────────────────┘
+ *     on_request
+ *         │
+ *     READING ── body complete, or it passes as it comes ──► TRYING ◄──► WAITING
+ *         │                                                  │ ▲ │   no replica yet
+ *         │                                     next attempt └─┘ │ head of an answer
+ *         │                                                      ├──────────► HOLDING  JSON that
+ *         │ management                                           │               │     is spliced
+ *         ├──────────► ASKING                                    ▼               │
+ *         │ refused,      │                                   RELAYING ◄─────────┘
+ *         │ local         ▼                                      │  bytes pass to the client
+ *         └─────────► ANSWERING ◄── from every state above,      │
+ *                         │         RELAYING excepted            │
+ *                         └──────────────► OVER ◄────────────────┘
  *
  * A client that goes away moves it to OVER from every state, which cancels the attempt at once.
  * Retrying is possible up to HOLDING's beginning: once an answer is committed and the request sent,
@@ -31,6 +36,7 @@
 
 enum exchange_state {
     EXCHANGE_READING,
+    EXCHANGE_WAITING,
     EXCHANGE_TRYING,
     EXCHANGE_HOLDING,
     EXCHANGE_RELAYING,

@@ -16,6 +16,8 @@ struct host_call *host_call_new(struct exchange *x, const struct catalog *c)
     if (outcome == HOST_OTHER)
         return NULL;
     struct host_call *call = arena_zalloc(&x->arena, sizeof(*call));
+    call->exchange = x;
+    list_init(&call->hold.link);
     call->is_named = outcome == HOST_OF_MODEL;
     if (call->is_named)
         host_parse(x->head->authority, c->domain, &call->host); /* its slices are its own */
@@ -227,6 +229,7 @@ static bool look(struct exchange *x, const struct catalog *c, struct host_place 
         refuse_missing(x, ret_place);
         return false;
     }
+    x->call->deployment = arena_copy(&x->arena, ret_place->deployment->id);
     return has_regional_host(x, ret_place) && key_allows(x, c, ret_place) &&
            exchange_gateway_may_serve(x, c) && gateway_stands_inside(x, c, ret_place) &&
            standard_is_served(x, c, ret_place);
@@ -238,9 +241,8 @@ bool host_call_place(struct exchange *x, const struct catalog *c, struct host_pl
 
     if (!look(x, c, ret_place))
         return false;
-    const struct catalog_deployment *d = ret_place->deployment;
-    call->deployment = arena_copy(&x->arena, d->id);
-    call->target = ARENA_JOIN(&x->arena, replica_path(call, d), call->route.query);
+    call->target =
+        ARENA_JOIN(&x->arena, replica_path(call, ret_place->deployment), call->route.query);
     return true;
 }
 
@@ -340,4 +342,43 @@ bool host_call_accept(struct exchange *x, const struct catalog *c)
     }
     int64_t length = x->head->content_length;
     return !body_too_large(x, c, length > 0 ? (uint64_t)length : 0);
+}
+
+/* --- counting: whoever leaves one demand is in the next one first, so that none is freed under it.
+ */
+
+void host_call_count(struct exchange *x, struct demand *demand)
+{
+    struct demand *before = x->call->demand;
+
+    if (before == demand)
+        return;
+    atomic_fetch_add(&demand->in_flight, 1);
+    atomic_fetch_add(&demand->begun, 1);
+    x->call->demand = demand;
+    if (before)
+        atomic_fetch_sub(&before->in_flight, 1);
+}
+
+void host_call_count_held(struct exchange *x)
+{
+    struct demand *demand = x->call->demand;
+
+    if (atomic_fetch_add(&demand->held, 1) == 0)
+        edge_ask_wake(x->worker, str_of(demand->deployment));
+    atomic_fetch_sub(&demand->in_flight, 1);
+}
+
+void host_call_count_going_on(struct exchange *x)
+{
+    atomic_fetch_add(&x->call->demand->in_flight, 1);
+    atomic_fetch_sub(&x->call->demand->held, 1);
+}
+
+void host_call_count_over(struct exchange *x)
+{
+    struct demand *demand = TAKE(x->call->demand);
+
+    if (demand)
+        atomic_fetch_sub(&demand->in_flight, 1);
 }

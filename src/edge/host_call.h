@@ -9,6 +9,9 @@
  * gateway's region (421), the path (400).
  */
 
+#include "catalog/policy.h"
+#include "edge/demand.h"
+#include "edge/hold.h"
 #include "edge/host_route.h"
 #include "edge/upload.h"
 
@@ -17,13 +20,17 @@ struct exchange;
 enum { HOST_CALL_ID_BYTES = 32 };
 
 struct host_call {
+    struct exchange *exchange;
     struct host host;
     struct host_route route;
     bool is_named;  /* false: the host is malformed */
-    str deployment; /* id; of the newest attempt */
+    str deployment; /* id, as last looked up */
     str target;     /* what its replica is asked for, without the replica's base path */
     char id[HOST_CALL_ID_BYTES]; /* x-baseten-request-id */
     struct upload upload;
+    struct hold hold;
+    struct demand *demand;       /* that it counts in; NULL: none yet */
+    struct policy_request asked; /* of the newest permit; its key and environment are of then */
 };
 
 /* Where a call goes under the policy at hand. */
@@ -46,3 +53,9 @@ bool host_call_place(struct exchange *x, const struct catalog *c, struct host_pl
 /* The same look-up without a refusal, for requests that run. False: it is not there any more. */
 bool host_call_find(const struct exchange *x, const struct catalog *c,
                     struct host_place *ret_place);
+
+/* What is asked of its deployment: it is under way there, waits, goes on, is over. */
+void host_call_count(struct exchange *x, struct demand *demand);
+void host_call_count_held(struct exchange *x);
+void host_call_count_going_on(struct exchange *x);
+void host_call_count_over(struct exchange *x);

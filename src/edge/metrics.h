@@ -16,6 +16,10 @@
 #define METRIC_TABLE(X)                                                                            \
     X(REQUESTS, "ambit_requests_total", COUNTER, "region,mode,outcome",                            \
       "Requests answered, by the region that served, how it was chosen, and the outcome.")         \
+    X(MODEL_REQUESTS, "ambit_model_requests_total", COUNTER, "model,environment,outcome",          \
+      "Requests to model hosts, by model or chain, the environment of the deployment, outcome.")   \
+    X(DEPLOYMENT_REQUESTS, "ambit_deployment_requests_total", COUNTER, "deployment,outcome",       \
+      "The same by deployment.")                                                                   \
     X(REFUSALS, "ambit_refusals_total", COUNTER, "code,rule",                                      \
       "Requests that Ambit refused itself, by error code and by the rule that decided.")           \
     X(ATTEMPTS, "ambit_attempts_total", COUNTER, "region,outcome",                                 \
@@ -38,6 +42,8 @@
     X(LONGEST_TURN, "ambit_worker_longest_turn_seconds", HISTOGRAM, "",                            \
       "The longest turn of a worker's loop in each second: how long others had to wait.")          \
     X(IN_FLIGHT, "ambit_requests_in_flight", GAUGE, "", "Requests being served now.")              \
+    X(REQUESTS_HELD, "ambit_requests_held", GAUGE, "",                                             \
+      "Requests to model hosts that wait for a replica now.")                                      \
     X(CLIENT_CONNECTIONS, "ambit_client_connections", GAUGE, "", "Open client connections.")       \
     X(UPSTREAM_CONNECTIONS, "ambit_upstream_connections", GAUGE, "state",                          \
       "Upstream connections now, by state (idle, busy, connecting).")                              \

@@ -170,8 +170,9 @@ static str key_of(const struct catalog_endpoint *e, char *storage)
     return str_make(storage, (size_t)n);
 }
 
-void registry_attach(struct registry *r, struct catalog *catalog)
+void registry_attach(struct registry *r, struct catalog *catalog, struct demand **demands)
 {
+    struct registry_attachment *attachment = arena_alloc(&catalog->arena, sizeof(*attachment));
     struct endpoint_state **states =
         arena_zalloc(&catalog->arena, (catalog->n_endpoints + 1) * sizeof(struct endpoint_state *));
     char key[KEY_BYTES];
@@ -191,7 +192,8 @@ void registry_attach(struct registry *r, struct catalog *catalog)
             atomic_store(&s->contradicted, 0);
         states[i] = s;
     }
-    catalog->attachment = states;
+    *attachment = (struct registry_attachment){.states = states, .demands = demands};
+    catalog->attachment = attachment;
 }
 
 void registry_retire(struct registry *r, const struct catalog *catalog, uint64_t epoch)

@@ -18,8 +18,15 @@ typedef void (*registry_retire_fn)(void *ctx, uint64_t origin_id);
 struct registry *registry_new(struct publisher *publisher, registry_retire_fn on_retire, void *ctx);
 void registry_free(struct registry *r);
 
-/* Attaches states to a catalog that is about to be published. */
-void registry_attach(struct registry *r, struct catalog *catalog);
+/* What hangs on a published catalog: states by endpoint, demands by deployment. */
+struct demand;
+struct registry_attachment {
+    struct endpoint_state **states;
+    struct demand **demands;
+};
+
+/* Attaches states, and demands as they are given, to a catalog that is about to be published. */
+void registry_attach(struct registry *r, struct catalog *catalog, struct demand **demands);
 
 /* After publishing it: what it does not name leaves once `epoch` has passed. Called again now and
  * then to free. */

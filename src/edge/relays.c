@@ -138,6 +138,7 @@ struct report {
     struct arena arena;
     struct link_observed observed;
     struct link_refusals refusal;
+    str deployment;
 };
 
 static struct report *report_new(struct worker *w, loop_message_fn on_delivery)
@@ -175,6 +176,22 @@ void edge_report_region(struct worker *w, enum link_observation kind, str endpoi
         .origin_revision = origin_revision,
         .header = arena_copy(&report->arena, header),
     };
+    loop_post(w->edge->loop, &report->message);
+}
+
+static void on_wanted(struct loop_message *message)
+{
+    struct report *report = container_of(message, struct report, message);
+
+    demands_wake(report->edge->demands, report->deployment);
+    report_free(report);
+}
+
+void edge_ask_wake(struct worker *w, str deployment)
+{
+    struct report *report = report_new(w, on_wanted);
+
+    report->deployment = arena_copy(&report->arena, deployment);
     loop_post(w->edge->loop, &report->message);
 }
 

@@ -25,7 +25,7 @@ static uint64_t held_up_to(const struct exchange *x)
 /* Nothing more is repeated once an answer has been committed, or too much has come to keep it. */
 static bool keeps_all(const struct exchange *x)
 {
-    return x->call->upload.base == 0 && x->state == EXCHANGE_TRYING &&
+    return x->call->upload.base == 0 && x->state != EXCHANGE_RELAYING &&
            held_up_to(x) <= worker_catalog(x->worker)->settings.replay_bytes;
 }
 
@@ -91,7 +91,7 @@ static bool is_wanted(const struct exchange *x)
 {
     const struct attempt *a = x->attempt;
 
-    if (x->state == EXCHANGE_TRYING)
+    if (x->state == EXCHANGE_TRYING || x->state == EXCHANGE_WAITING)
         return true;
     return x->state == EXCHANGE_RELAYING && a->stream && !a->ended &&
            a->body_sent >= x->call->upload.base;
@@ -150,8 +150,10 @@ void upload_take(struct exchange *x, str slice)
     memcpy(x->body + x->body_n, slice.p, slice.n);
     x->body_n += slice.n;
     u->uncredited += slice.n;
+    if (x->state == EXCHANGE_WAITING && !hold_grow(x, slice.n))
+        return;
     upload_pump(x, x->attempt);
-    if (x->state == EXCHANGE_TRYING && keeps_all(x))
+    if (keeps_all(x))
         return_credit(x);
 }
 

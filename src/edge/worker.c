@@ -6,6 +6,7 @@
 #include "edge/edge_link.h"
 #include "edge/exchange.h"
 #include "edge/fault.h"
+#include "edge/recheck.h"
 
 enum { GAUGES_MS = 1000 };
 
@@ -16,7 +17,12 @@ const struct catalog *worker_catalog(struct worker *w)
 
 struct endpoint_state *const *worker_states(const struct catalog *c)
 {
-    return c->attachment;
+    return ((const struct registry_attachment *)c->attachment)->states;
+}
+
+struct demand *const *worker_demands(const struct catalog *c)
+{
+    return ((const struct registry_attachment *)c->attachment)->demands;
 }
 
 struct route_candidate *worker_candidates(struct worker *w, size_t n)
@@ -241,6 +247,11 @@ static void on_wake(struct loop_signal *signal)
 
     take_limits(w);
     w->woken = true;
+    if (worker_catalog(w)->revision != w->seen_revision) {
+        w->seen_revision = worker_catalog(w)->revision;
+        recheck_calls(w);
+        hold_release(w);
+    }
 }
 
 static void on_open(struct loop_signal *signal)
@@ -319,6 +330,7 @@ bool worker_init(struct worker *w, struct edge *edge, unsigned index, const stru
     random_bytes(&seed, sizeof(seed));
     prng_seed(&w->prng, seed);
     list_init(&w->exchanges);
+    list_init(&w->waiting);
     list_init(&w->spare);
     buf_init(&w->scratch, 0);
     signals_init(w);

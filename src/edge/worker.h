@@ -47,8 +47,10 @@ struct worker {
     size_t n_headers_room;
     void *blocks[WORKER_SPARE_BLOCKS_MAX]; /* heap memory of WORKER_BLOCK_BYTES each, free */
     size_t n_blocks;
-    struct list exchanges; /* in flight */
-    struct list spare;     /* exchanges to be used again */
+    struct list exchanges;  /* in flight */
+    struct list waiting;    /* struct hold: of those that wait for a replica */
+    uint64_t seen_revision; /* of the policy that requests under way were judged by again */
+    struct list spare;      /* exchanges to be used again */
     size_t n_spare;
     uint64_t n_in_flight;
     struct listener listeners[WORKER_LISTENERS_MAX];
@@ -87,6 +89,10 @@ const struct catalog *worker_catalog(struct worker *w);
 
 /* Endpoint states of that catalog, by endpoint index. */
 struct endpoint_state *const *worker_states(const struct catalog *c);
+
+/* What is asked of its deployments, by deployment index. */
+struct demand;
+struct demand *const *worker_demands(const struct catalog *c);
 
 /* Room for n candidates, valid until the next call. */
 struct route_candidate *worker_candidates(struct worker *w, size_t n);

@@ -13,6 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { NOTED_MAX = 16 };
+
+struct noted {
+    char deployment[32];
+    unsigned wakes;
+    struct said said;
+};
+
 struct control {
     int listen_fd, fd; /* fd -1: no edge */
     pthread_t thread;
@@ -21,6 +29,8 @@ struct control {
     struct buf in, out;
     struct buf catalog;
     uint64_t revision, sent, confirmed;
+    struct noted noted[NOTED_MAX];
+    size_t n_noted;
 };
 
 static void put_catalog(struct control *c)
@@ -45,6 +55,36 @@ static void put_beat(struct control *c)
     link_frame_end(&c->out, at);
 }
 
+static struct noted *note_of(struct control *c, str deployment)
+{
+    for (size_t i = 0; i < c->n_noted; i++)
+        if (str_eq(str_of(c->noted[i].deployment), deployment))
+            return &c->noted[i];
+    assert(c->n_noted < NOTED_MAX && deployment.n < sizeof(c->noted[0].deployment));
+    memcpy(c->noted[c->n_noted].deployment, deployment.p, deployment.n);
+    return &c->noted[c->n_noted++];
+}
+
+static void take_demand(struct control *c, str payload)
+{
+    struct link_demand demand;
+
+    assert(link_take_demand(payload, &demand));
+    struct said *said = &note_of(c, demand.deployment)->said;
+    said->times++;
+    said->in_flight = demand.in_flight;
+    said->held = demand.held;
+    said->begun += demand.begun;
+}
+
+static void take_wake(struct control *c, str payload)
+{
+    str deployment;
+
+    assert(link_take_wake(payload, &deployment));
+    note_of(c, deployment)->wakes++;
+}
+
 static void take_frame(struct control *c, enum link_frame type, str payload)
 {
     struct wire_reader r = {.rest = payload};
@@ -53,6 +93,10 @@ static void take_frame(struct control *c, enum link_frame type, str payload)
         c->sent = 0;
     else if (type == LINK_CONFIRM)
         c->confirmed = wire_take_u64(&r);
+    else if (type == LINK_WAKE)
+        take_wake(c, payload);
+    else if (type == LINK_DEMAND)
+        take_demand(c, payload);
 }
 
 static void receive(struct control *c)
@@ -157,4 +201,20 @@ uint64_t control_confirmed(struct control *c)
     uint64_t confirmed = c->confirmed;
     pthread_mutex_unlock(&c->lock);
     return confirmed;
+}
+
+unsigned control_wakes(struct control *c, const char *deployment)
+{
+    pthread_mutex_lock(&c->lock);
+    unsigned wakes = note_of(c, str_of(deployment))->wakes;
+    pthread_mutex_unlock(&c->lock);
+    return wakes;
+}
+
+struct said control_said(struct control *c, const char *deployment)
+{
+    pthread_mutex_lock(&c->lock);
+    struct said said = note_of(c, str_of(deployment))->said;
+    pthread_mutex_unlock(&c->lock);
+    return said;
 }

@@ -17,3 +17,12 @@ void control_stop(struct control *c);
 /* Sent now and to whoever connects later. */
 void control_publish(struct control *c, uint64_t revision, str catalog);
 uint64_t control_confirmed(struct control *c);
+
+/* How often a deployment was asked to be woken, and what was last said of it. */
+unsigned control_wakes(struct control *c, const char *deployment);
+struct said {
+    unsigned times;
+    uint32_t in_flight, held;
+    uint64_t begun; /* in all */
+};
+struct said control_said(struct control *c, const char *deployment);

@@ -158,6 +158,13 @@ void replica_wait_gate(struct replica *r)
         poll(NULL, 0, 1);
 }
 
+bool replica_is_left(int fd)
+{
+    struct pollfd waits = {.fd = fd, .events = POLLIN};
+
+    return poll(&waits, 1, 1) > 0 && recv(fd, &(char){0}, 1, MSG_PEEK) <= 0;
+}
+
 str replica_seen(struct replica *r)
 {
     pthread_mutex_lock(&r->lock);

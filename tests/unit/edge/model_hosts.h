@@ -78,6 +78,7 @@ bool replica_read_request(struct replica *r, int fd); /* head and Content-Length
 size_t replica_read(int fd, void *to, size_t n);
 void replica_say(int fd, const char *text);
 void replica_wait_gate(struct replica *r);
+bool replica_is_left(int fd);        /* the gateway has closed; waits for it a moment */
 str replica_seen(struct replica *r); /* for tests, once nothing runs there */
 
 /* Ends the program where it does not become true. */

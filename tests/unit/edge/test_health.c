@@ -63,7 +63,7 @@ static struct endpoint_state *publish(uint64_t revision, int64_t interval_ms)
     c->endpoints[0] = (struct catalog_endpoint){
         .id = STR("e0"), .origin_revision = 1, .host = STR("127.0.0.1"), .port = port};
     c->n_endpoints = 1;
-    registry_attach(registry, c);
+    registry_attach(registry, c, NULL);
     registry_retire(registry, c, publisher_publish(edge.publisher, c));
     health_refresh(edge.health);
     return worker_states(c)[0];

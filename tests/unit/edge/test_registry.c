@@ -59,10 +59,10 @@ static struct endpoint_state **publish(const struct row *rows, size_t n)
                                                     .region_name = str_of(rows[i].region),
                                                     .state = rows[i].state};
     c->n_endpoints = n;
-    registry_attach(registry, c);
+    registry_attach(registry, c, NULL);
     epoch = publisher_publish(publisher, c);
     registry_retire(registry, c, epoch);
-    return c->attachment;
+    return ((const struct registry_attachment *)c->attachment)->states;
 }
 
 #define PUBLISH(...)                                                                               \

@@ -1,0 +1,115 @@
+#include "edge/hold.h"
+
+#include "edge/edge.h"
+#include "edge/exchange.h"
+
+enum { RETRY_AFTER_S = 30 };
+
+bool hold_is_due(const struct exchange *x, const struct host_place *place)
+{
+    const struct catalog *c = worker_catalog(x->worker);
+
+    return !x->parked && upload_can_repeat(x) &&
+           (place->deployment->state == DEPLOYMENT_ASLEEP ||
+            c->groups[place->deployment->group].n_endpoints == 0);
+}
+
+static void refuse(struct exchange *x, str why)
+{
+    x->retry_after_s = RETRY_AFTER_S;
+    exchange_refuse(x, FAULT_NOT_READY,
+                    arena_printf(&x->arena, "no replica of deployment \"%.*s\" is ready; %.*s",
+                                 STR_ARG(x->call->deployment), STR_ARG(why)),
+                    STR_NULL);
+}
+
+/* Waiting is not Ambit's own time. */
+static void skip_time(struct exchange *x)
+{
+    struct hold *hold = &x->call->hold;
+
+    x->body_ended_ns = x->answered_ns = clock_monotonic_ns();
+    hold->total_ns += x->answered_ns - hold->since_ns;
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+    struct hold *hold = container_of(deadline, struct hold, deadline);
+    struct exchange *x = container_of(hold, struct host_call, hold)->exchange;
+
+    if (x->state != EXCHANGE_WAITING)
+        return;
+    refuse(x, STR("the time that requests wait for one (timers.hold) is over"));
+}
+
+static bool charge(struct exchange *x, size_t n)
+{
+    const struct catalog_settings *s = &worker_catalog(x->worker)->settings;
+    uint64_t before = atomic_fetch_add(&x->worker->edge->held_bytes, n);
+
+    x->call->hold.charged += n;
+    return before + n <= s->held_bytes;
+}
+
+void hold_begin(struct exchange *x)
+{
+    const struct catalog_settings *s = &worker_catalog(x->worker)->settings;
+    struct worker *w = x->worker;
+    struct hold *hold = &x->call->hold;
+
+    exchange_move(x, EXCHANGE_WAITING);
+    hold->since_ns = clock_monotonic_ns();
+    list_append(&w->waiting, &hold->link);
+    host_call_count_held(x);
+    if (!hold->begun) {
+        hold->begun = true;
+        hold->deadline.on_expire = on_deadline;
+        deadline_set(w->loop, &hold->deadline, s->hold_ms);
+    }
+    if (atomic_fetch_add(&w->edge->held_requests, 1) >= s->held_requests) {
+        refuse(x, STR("and too many requests wait already (limits.held_requests)"));
+        return;
+    }
+    hold_grow(x, x->body_n);
+}
+
+bool hold_grow(struct exchange *x, size_t n)
+{
+    if (charge(x, n))
+        return true;
+    refuse(x, STR("and too much waits already (limits.held_bytes)"));
+    return false;
+}
+
+void hold_end(struct exchange *x)
+{
+    struct hold *hold = &x->call->hold;
+    struct edge *edge = x->worker->edge;
+
+    if (list_empty(&hold->link))
+        return;
+    list_remove(&hold->link);
+    atomic_fetch_sub(&edge->held_requests, 1);
+    atomic_fetch_sub(&edge->held_bytes, hold->charged);
+    hold->charged = 0;
+    host_call_count_going_on(x);
+    skip_time(x);
+}
+
+void hold_release(struct worker *w)
+{
+    struct list all;
+
+    /* Who has to wait on joins the worker's list again. */
+    list_init(&all);
+    while (!list_empty(&w->waiting))
+        list_move(&all, w->waiting.next);
+    while (!list_empty(&all)) {
+        struct hold *hold = list_first(&all, struct hold, link);
+        struct exchange *x = container_of(hold, struct host_call, hold)->exchange;
+
+        hold_end(x);
+        exchange_move(x, EXCHANGE_TRYING);
+        exchange_try(x);
+    }
+}
