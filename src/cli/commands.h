@@ -26,7 +26,8 @@ enum { CLI_OK = EXIT_SUCCESS, CLI_FAILED = EXIT_FAILURE, CLI_USAGE = 2 };
     X(endpoint, "list endpoints, take them out of service and back")                               \
     X(audit, "show who changed what and when")                                                     \
     X(region, "list regions")                                                                      \
-    X(replica, NULL)
+    X(replica, NULL)                                                                               \
+    X(build, NULL)
 
 #define X(name, help) int cli_##name(int argc, char **argv);
 CLI_COMMAND_TABLE(X)
