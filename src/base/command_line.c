@@ -9,10 +9,27 @@
 
 #include <stdio.h>
 
-enum { HELP_COLUMN = 26, COMMAND_TEXT = 64 };
+enum { HELP_COLUMN_MIN = 26, HELP_COLUMN_MAX = 36, COMMAND_TEXT = 64 };
+
+/* Where all explanations begin. */
+static int help_column(const struct cli_syntax *syntax)
+{
+    int column = HELP_COLUMN_MIN;
+
+    for (size_t i = 0; i < syntax->n_options; i++) {
+        const struct cli_option *o = &syntax->options[i];
+        int end = (int)(strlen(o->name) + (o->value ? strlen(o->value) + 1 : 0)) + 6;
+
+        if (o->help && end > column && end <= HELP_COLUMN_MAX)
+            column = end;
+    }
+    return column;
+}
 
 static void print_help(const struct cli_syntax *syntax)
 {
+    int column = help_column(syntax);
+
     printf("usage: %s\n", syntax->usage);
     if (syntax->about)
         printf("\n%s\n", syntax->about);
@@ -23,9 +40,9 @@ static void print_help(const struct cli_syntax *syntax)
         if (!o->help)
             continue;
         int width = printf("  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-        printf("%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 1, "", o->help);
+        printf("%*s%s\n", width < column ? column - width : 1, "", o->help);
     }
-    printf("  %-*s%s\n", HELP_COLUMN - 2, "--help", "print this");
+    printf("  %-*s%s\n", column - 2, "--help", "print this");
 }
 
 static const struct cli_option *find_option(const struct cli_syntax *syntax, str name)
