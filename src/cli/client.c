@@ -5,8 +5,9 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <unistd.h>
 
-enum { ANSWER_MAX_BYTES = 256 << 20, TIMEOUT_MS = 60000, CONNECT_MS = 5000 };
+enum { ANSWER_MAX_BYTES = 256 << 20, TIMEOUT_MS = 60000, CONNECT_MS = 5000, STALL_S = 60 };
 
 static size_t on_bytes(char *p, size_t size, size_t n, void *ctx)
 {
@@ -23,28 +24,77 @@ static const char *base_url(void)
     return url && *url ? url : "http://127.0.0.1:4001";
 }
 
-static struct curl_slist *headers_of(void)
+static struct curl_slist *add_header(struct curl_slist *headers, const char *name,
+                                     const char *value)
 {
-    const char *key = getenv("AMBIT_API_KEY");
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     struct buf line;
 
-    if (!key || !*key)
-        return headers;
     buf_init(&line, 0);
-    buf_printf(&line, "Authorization: Bearer %s", key);
+    buf_printf(&line, "%s: %s%c", name, value, '\0');
     headers = curl_slist_append(headers, line.p);
     buf_deinit(&line);
     return headers;
 }
 
-static CURLcode perform(CURL *curl, const char *method, const char *url, const char *body,
-                        struct buf *answer)
+static struct curl_slist *headers_of(const char *type)
 {
-    struct curl_slist *headers = headers_of();
+    struct curl_slist *headers = add_header(NULL, "Content-Type", type);
+    const char *key = getenv("AMBIT_API_KEY");
+    struct buf value;
+
+    /* No answer in between that would have to be waited for. */
+    headers = curl_slist_append(headers, "Expect:");
+    if (!key || !*key)
+        return headers;
+    buf_init(&value, 0);
+    buf_printf(&value, "Bearer %s%c", key, '\0');
+    headers = add_header(headers, "Authorization", value.p);
+    buf_deinit(&value);
+    return headers;
+}
+
+/* What is sent: nothing, a text, or a file. */
+struct request {
+    const char *method, *path;
+    const char *body; /* NULL: none, or the file */
+    const char *type; /* of the content */
+    struct client_file *file;
+};
+
+static size_t on_read(char *to, size_t size, size_t n, void *ctx)
+{
+    struct client_file *file = ctx;
+    ssize_t got = read(file->descriptor, to, size * n);
+
+    if (got < 0)
+        return CURL_READFUNC_ABORT;
+    file->sent += (uint64_t)got;
+    if (file->on_sent)
+        file->on_sent(file->ctx, file->sent);
+    return (size_t)got;
+}
+
+static void set_content(CURL *curl, const struct request *r)
+{
+    if (r->body)
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body);
+    if (!r->file)
+        return;
+    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(curl, CURLOPT_READDATA, r->file);
+    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->file->bytes);
+    /* As long as it gets on, however large it is. */
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 0L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_S);
+}
+
+static CURLcode perform(CURL *curl, const struct request *r, const char *url, struct buf *answer)
+{
+    struct curl_slist *headers = headers_of(r->type);
 
     curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -53,19 +103,31 @@ static CURLcode perform(CURL *curl, const char *method, const char *url, const c
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    if (body)
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    set_content(curl, r);
+    /* Last: what is set for a body would choose another. */
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, r->method);
     CURLcode result = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     return result;
 }
 
-/* The server's own words, where it gave any. */
-static void report_refusal(const char *command, long status, const json_t *answer)
+/* Ambit's words, or Baseten's, or a plain text. */
+static const char *message_of(const json_t *answer)
 {
     const json_t *error = json_object_get(answer, "error");
     const char *message = json_string_value(json_object_get(error, "message"));
-    const char *param = json_string_value(json_object_get(error, "param"));
+
+    if (!message)
+        message = json_string_value(json_object_get(answer, "message"));
+    return message ? message : json_string_value(error);
+}
+
+/* The server's own words, where it gave any. */
+void client_report(const char *command, long status, const json_t *answer)
+{
+    const char *message = message_of(answer);
+    const char *param =
+        json_string_value(json_object_get(json_object_get(answer, "error"), "param"));
     const json_t *line;
     size_t i;
 
@@ -79,21 +141,66 @@ static void report_refusal(const char *command, long status, const json_t *answe
         fprintf(stderr, "  set AMBIT_API_KEY to the master key, or to a key with the scope\n");
 }
 
-static int judge(const char *command, long status, const struct buf *text, json_t **ret_answer)
+static int take_answer(const char *command, long status, const struct buf *text,
+                       json_t **ret_answer)
 {
     json_error_t error;
     json_t *answer =
         json_loadb(text->n ? text->p : "null", text->n ? text->n : 4, JSON_DECODE_ANY, &error);
 
-    if (status >= 200 && status < 300 && answer) {
+    if (answer) {
         *ret_answer = answer;
         return CLI_OK;
     }
-    if (answer && status >= 400)
-        report_refusal(command, status, answer);
-    else
-        fprintf(stderr, "ambit %s: %s answered %ld with something that is no JSON\n", command,
-                base_url(), status);
+    fprintf(stderr, "ambit %s: %s answered %ld with something that is no JSON\n", command,
+            base_url(), status);
+    return CLI_FAILED;
+}
+
+static int ask(const char *command, const struct request *r, long *ret_status, json_t **ret_answer)
+{
+    CURL *curl = curl_easy_init();
+    struct buf url, answer;
+    int result = CLI_FAILED;
+
+    buf_init(&url, 0);
+    buf_init(&answer, ANSWER_MAX_BYTES);
+    buf_printf(&url, "%s%s%c", base_url(), r->path, '\0');
+    CURLcode code = curl ? perform(curl, r, url.p, &answer) : CURLE_FAILED_INIT;
+    if (code == CURLE_OK) {
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+        result = take_answer(command, *ret_status, &answer, ret_answer);
+    } else {
+        fprintf(stderr, "ambit %s: no answer from %s: %s\n", command, base_url(),
+                curl_easy_strerror(code));
+        fprintf(stderr, "  AMBIT_URL names the management address of a running server\n");
+    }
+    curl_easy_cleanup(curl);
+    buf_deinit(&url);
+    buf_deinit(&answer);
+    return result;
+}
+
+int client_ask(const char *command, const char *method, const char *path, const json_t *body,
+               long *ret_status, json_t **ret_answer)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct request r = {.method = method, .path = path, .body = text, .type = "application/json"};
+    int result = ask(command, &r, ret_status, ret_answer);
+
+    free(text);
+    return result;
+}
+
+/* Only what the server did is an answer. */
+static int judge(const char *command, int result, long status, json_t *answer, json_t **ret_answer)
+{
+    if (result == CLI_OK && status >= 200 && status < 300) {
+        *ret_answer = answer;
+        return CLI_OK;
+    }
+    if (result == CLI_OK)
+        client_report(command, status, answer);
     json_decref(answer);
     return CLI_FAILED;
 }
@@ -101,29 +208,22 @@ static int judge(const char *command, long status, const struct buf *text, json_
 int client_call(const char *command, const char *method, const char *path, const json_t *body,
                 json_t **ret_answer)
 {
-    CURL *curl = curl_easy_init();
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    struct buf url, answer;
+    json_t *answer = NULL;
     long status = 0;
-    int result = CLI_FAILED;
+    int result = client_ask(command, method, path, body, &status, &answer);
 
-    buf_init(&url, 0);
-    buf_init(&answer, ANSWER_MAX_BYTES);
-    buf_printf(&url, "%s%s", base_url(), path);
-    CURLcode r = curl ? perform(curl, method, url.p, text, &answer) : CURLE_FAILED_INIT;
-    if (r == CURLE_OK) {
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-        result = judge(command, status, &answer, ret_answer);
-    } else {
-        fprintf(stderr, "ambit %s: no answer from %s: %s\n", command, base_url(),
-                curl_easy_strerror(r));
-        fprintf(stderr, "  AMBIT_URL names the management address of a running server\n");
-    }
-    curl_easy_cleanup(curl);
-    buf_deinit(&url);
-    buf_deinit(&answer);
-    free(text);
-    return result;
+    return judge(command, result, status, answer, ret_answer);
+}
+
+int client_upload(const char *command, const char *path, const char *type, struct client_file *file,
+                  json_t **ret_answer)
+{
+    struct request r = {.method = "POST", .path = path, .type = type, .file = file};
+    json_t *answer = NULL;
+    long status = 0;
+    int result = ask(command, &r, &status, &answer);
+
+    return judge(command, result, status, answer, ret_answer);
 }
 
 void client_put_encoded(struct buf *to, const char *text)
@@ -175,7 +275,7 @@ static int print_verbs(FILE *to, const char *command, const struct client_verb *
 {
     fprintf(to, "usage: ambit %s VERB [OPTION ...]\n\n", command);
     for (size_t i = 0; i < n_verbs; i++)
-        fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+        fprintf(to, "  %-11s %s\n", verbs[i].name, verbs[i].help);
     fprintf(to, "\n`ambit %s VERB --help` says more.\n", command);
     return to == stdout ? CLI_OK : CLI_USAGE;
 }

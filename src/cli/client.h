@@ -17,6 +17,28 @@
 int client_call(const char *command, const char *method, const char *path, const json_t *body,
                 json_t **ret_answer);
 
+/* The same, but an answer that refuses is the caller's to judge: CLI_OK with the answer's status
+ * and body (JSON's null where there is none), or CLI_FAILED after a message where there was no
+ * answer.
+ */
+int client_ask(const char *command, const char *method, const char *path, const json_t *body,
+               long *ret_status, json_t **ret_answer);
+
+/* The server's words for a refusal, on standard error. */
+void client_report(const char *command, long status, const json_t *answer);
+
+/* A file that is sent from where its descriptor is. */
+struct client_file {
+    int descriptor;
+    uint64_t bytes, sent;
+    void (*on_sent)(void *ctx, uint64_t sent); /* NULL: nobody asks */
+    void *ctx;
+};
+
+/* Posts the file's bytes, as client_call does a body. */
+int client_upload(const char *command, const char *path, const char *type, struct client_file *file,
+                  json_t **ret_answer);
+
 /* Appends text to a path or query, percent-encoded. */
 struct buf;
 void client_put_encoded(struct buf *to, const char *text);

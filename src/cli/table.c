@@ -101,6 +101,19 @@ void table_print(const struct table *t)
     }
 }
 
+const json_t *table_member(const json_t *row, const char *path)
+{
+    char name[TABLE_NAME_MAX];
+    const char *dot;
+
+    while ((dot = strchr(path, '.'))) {
+        snprintf(name, sizeof(name), "%.*s", (int)(dot - path), path);
+        row = json_object_get(row, name);
+        path = dot + 1;
+    }
+    return json_object_get(row, path);
+}
+
 void table_print_rows(const char *const *head, const char *const *members, size_t n_columns,
                       const json_t *rows)
 {
@@ -112,7 +125,24 @@ void table_print_rows(const char *const *head, const char *const *members, size_
     json_array_foreach(rows, i, row)
     {
         for (size_t k = 0; k < n_columns; k++)
-            table_put_json(&t, json_object_get(row, members[k]));
+            table_put_json(&t, table_member(row, members[k]));
+    }
+    table_print(&t);
+    table_deinit(&t);
+}
+
+void table_print_object(const json_t *object)
+{
+    static const char *const head[] = {"FIELD", "VALUE"};
+    const char *name;
+    json_t *value;
+    struct table t;
+
+    table_init(&t, head, COUNT_OF(head));
+    json_object_foreach((json_t *)object, name, value)
+    {
+        table_put(&t, str_of(name));
+        table_put_json(&t, value);
     }
     table_print(&t);
     table_deinit(&t);
