@@ -17,7 +17,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-#define X(name, help) {STR_INIT(#name), help, cli_##name},
+#define X(name, word, help) {STR_INIT(word), help, cli_##name},
     CLI_COMMAND_TABLE(X)
 #undef X
 };
@@ -28,7 +28,7 @@ static int print_help(FILE *to)
     fprintf(to, "Ambit is a gateway for AI inference that is bounded by place.\n\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         if (commands[i].help)
-            fprintf(to, "  %-10s %s\n", commands[i].name.p, commands[i].help);
+            fprintf(to, "  %-14s  %s\n", commands[i].name.p, commands[i].help);
     }
     fprintf(to, "\n`ambit COMMAND --help` says more. `ambit --version` prints the version.\n");
     return to == stdout ? CLI_OK : CLI_USAGE;

@@ -1,0 +1,185 @@
+/*
+ * `ambit deployments`: deployments of a model, and what can be done with one. A deployment is named
+ * by its id, or by "production" or "development" for whatever that is at the moment.
+ */
+
+#include "base/mem.h"
+#include "cli/registry.h"
+#include "cli/table.h"
+
+#include <stdio.h>
+
+#define ONE_DEPLOYMENT "a model and a deployment are expected"
+
+static int run_list(int argc, char **argv)
+{
+    static const char *const head[] = {"DEPLOYMENT", "NAME",    "STATUS",  "ENVIRONMENT",
+                                       "REPLICAS",   "REGIONS", "CREATED", "WHY"};
+    static const char *const members[] = {
+        "id",      "name",       "status",       "environment", "active_replica_count",
+        "regions", "created_at", "status_reason"};
+    static const struct registry_table table = {head, members, COUNT_OF(head)};
+
+    return registry_run_list(&(struct registry_list){.usage = "ambit deployments list MODEL",
+                                                     .path = "/v1/models/{}/deployments",
+                                                     .operands = "a model is expected, once",
+                                                     .table = &table},
+                             argc, argv);
+}
+
+/* A verb without options of its own on one deployment. */
+static int on_one(int argc, char **argv, const char *usage, const char *about, const char *method,
+                  const char *path, const char *done)
+{
+    return registry_run(&(struct registry_verb){.usage = usage,
+                                                .about = about,
+                                                .operands = ONE_DEPLOYMENT,
+                                                .method = method,
+                                                .path = path,
+                                                .done = done},
+                        argc, argv);
+}
+
+static int run_get(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit deployments get MODEL DEPLOYMENT", NULL, "GET",
+                  "/v1/models/{}/deployments/{}", NULL);
+}
+
+static int run_activate(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit deployments activate MODEL DEPLOYMENT",
+                  "Starts a deployment that was deactivated.", "POST",
+                  "/v1/models/{}/deployments/{}/activate", "activated");
+}
+
+static int run_deactivate(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit deployments deactivate MODEL DEPLOYMENT",
+                  "Stops it: it answers 404 and uses nothing until it is activated.", "POST",
+                  "/v1/models/{}/deployments/{}/deactivate", "deactivated");
+}
+
+static int run_wake(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit deployments wake MODEL DEPLOYMENT",
+                  "Has one that is scaled to zero start before a request comes.", "POST",
+                  "/v1/models/{}/deployments/{}/wake", "woken");
+}
+
+static int run_delete(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit deployments delete MODEL DEPLOYMENT",
+                  "Refused while it is in an environment, and for a model's only deployment.",
+                  "DELETE", "/v1/models/{}/deployments/{}", "deleted");
+}
+
+static void print_retry(const json_t *answer)
+{
+    const char *id = json_string_value(table_member(answer, "deployment.id"));
+    const char *reason = json_string_value(json_object_get(answer, "reason"));
+
+    if (json_is_true(json_object_get(answer, "retried")))
+        printf("retried: %s\n", id ? id : "");
+    else
+        printf("not retried: %s\n", reason ? reason : "there is nothing to retry");
+}
+
+static int run_retry(int argc, char **argv)
+{
+    return registry_run(&(struct registry_verb){.usage = "ambit deployments retry MODEL DEPLOYMENT",
+                                                .about = "Builds or starts a failed one again.",
+                                                .operands = ONE_DEPLOYMENT,
+                                                .method = "POST",
+                                                .path = "/v1/models/{}/deployments/{}/retry",
+                                                .print = print_retry},
+                        argc, argv);
+}
+
+/* --- promotion to production */
+
+struct promote_words {
+    int keep_previous, own_instance_type;
+};
+
+static int promote_body(const char *command, void *ctx, json_t **ret_body)
+{
+    const struct promote_words *w = ctx;
+
+    (void)command;
+    *ret_body = json_pack("{s:b, s:b}", "scale_down_previous_production", !w->keep_previous,
+                          "preserve_env_instance_type", !w->own_instance_type);
+    return CLI_OK;
+}
+
+static int run_promote(int argc, char **argv)
+{
+    struct promote_words w = {0};
+    const struct cli_option options[] = {
+        {"keep-previous", CLI_OPTION_FLAG, &w.keep_previous, NULL,
+         "leave the deployment that is in production now as it is", 0},
+        {"no-preserve-env-instance-type", CLI_OPTION_FLAG, &w.own_instance_type, NULL,
+         "take the instance type of the package, not that of the environment", 0},
+    };
+
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit deployments promote MODEL DEPLOYMENT [OPTION ...]",
+                                .about = "Promotes it to production. For other environments, for "
+                                         "a plan, and for waiting: `ambit env promote`.",
+                                .operands = ONE_DEPLOYMENT,
+                                .method = "POST",
+                                .path = "/v1/models/{}/deployments/{}/promote",
+                                .options = options,
+                                .n_options = COUNT_OF(options),
+                                .body = promote_body,
+                                .ctx = &w},
+        argc, argv);
+}
+
+/* --- replicas */
+
+static int run_replicas(int argc, char **argv)
+{
+    static const char *const head[] = {"REPLICA", "STATUS", "PLANE", "REGION", "READY", "WHY"};
+    static const char *const members[] = {"id",     "status",   "plane",
+                                          "region", "ready_at", "status_reason"};
+    static const struct registry_table table = {head, members, COUNT_OF(head)};
+
+    return registry_run_list(
+        &(struct registry_list){.usage = "ambit deployments replicas MODEL DEPLOYMENT",
+                                .about = "Its replicas, with the plane and region of each one.",
+                                .path = "/v1/models/{}/deployments/{}/replicas",
+                                .operands = ONE_DEPLOYMENT,
+                                .table = &table},
+        argc, argv);
+}
+
+static int run_terminate(int argc, char **argv)
+{
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit deployments terminate MODEL DEPLOYMENT REPLICA",
+                                .about = "Ends one replica; another one takes its place.",
+                                .operands = "a model, a deployment and a replica are expected",
+                                .method = "DELETE",
+                                .path = "/v1/models/{}/deployments/{}/replicas/{}",
+                                .done = "terminated"},
+        argc, argv);
+}
+
+int cli_deployments(int argc, char **argv)
+{
+    static const struct client_verb verbs[] = {
+        {"list", "list a model's deployments", run_list},
+        {"get", "show one", run_get},
+        {"activate", "start one that was deactivated", run_activate},
+        {"deactivate", "stop one", run_deactivate},
+        {"retry", "build or start a failed one again", run_retry},
+        {"delete", "delete one", run_delete},
+        {"promote", "promote one to production", run_promote},
+        {"wake", "start one that is scaled to zero", run_wake},
+        {"replicas", "list its replicas", run_replicas},
+        {"terminate", "end one replica", run_terminate},
+    };
+
+    return client_dispatch(argc, argv, verbs, COUNT_OF(verbs));
+}

@@ -1,0 +1,208 @@
+/* `ambit env`: environments of a model. */
+
+#include "base/mem.h"
+#include "cli/env_settings.h"
+#include "cli/promote.h"
+#include "cli/registry.h"
+
+#include <stdio.h>
+
+#define ONE_ENVIRONMENT "a model and an environment are expected"
+
+static int run_list(int argc, char **argv)
+{
+    static const char *const head[] = {"ENVIRONMENT", "DEPLOYMENT", "STATUS", "REPLICAS",
+                                       "PROMOTION",   "RULE",       "HOSTS"};
+    static const char *const members[] = {"name",
+                                          "current_deployment.id",
+                                          "current_deployment.status",
+                                          "current_deployment.active_replica_count",
+                                          "in_progress_promotion.status",
+                                          "region_rule",
+                                          "hosts"};
+    static const struct registry_table table = {head, members, COUNT_OF(head)};
+
+    return registry_run_list(&(struct registry_list){.usage = "ambit env list MODEL",
+                                                     .path = "/v1/models/{}/environments",
+                                                     .operands = "a model is expected, once",
+                                                     .table = &table},
+                             argc, argv);
+}
+
+static int on_one(int argc, char **argv, const char *usage, const char *about, const char *method,
+                  const char *path, const char *done)
+{
+    return registry_run(&(struct registry_verb){.usage = usage,
+                                                .about = about,
+                                                .operands = ONE_ENVIRONMENT,
+                                                .method = method,
+                                                .path = path,
+                                                .done = done},
+                        argc, argv);
+}
+
+static int run_get(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit env get MODEL ENVIRONMENT", NULL, "GET",
+                  "/v1/models/{}/environments/{}", NULL);
+}
+
+static int run_delete(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit env delete MODEL ENVIRONMENT",
+                  "Its calls answer 404 from then on, and it uses nothing. Production can't be "
+                  "deleted.",
+                  "DELETE", "/v1/models/{}/environments/{}", "deleted");
+}
+
+static int run_activate(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit env activate MODEL ENVIRONMENT",
+                  "Starts its deployment after `ambit env deactivate`.", "POST",
+                  "/v1/models/{}/environments/{}/activate", "activated");
+}
+
+static int run_deactivate(int argc, char **argv)
+{
+    return on_one(argc, argv, "ambit env deactivate MODEL ENVIRONMENT", "Stops its deployment.",
+                  "POST", "/v1/models/{}/environments/{}/deactivate", "deactivated");
+}
+
+static void print_message(const json_t *answer)
+{
+    const char *status = json_string_value(json_object_get(answer, "status"));
+    const char *message = json_string_value(json_object_get(answer, "message"));
+
+    printf("%s%s%s\n", status ? status : "done", message && *message ? ": " : "",
+           message ? message : "");
+}
+
+static int run_cancel(int argc, char **argv)
+{
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit env cancel MODEL ENVIRONMENT",
+                                .about = "Cancels the promotion that is in progress: traffic, "
+                                         "settings and replicas stay as they were.",
+                                .operands = ONE_ENVIRONMENT,
+                                .method = "POST",
+                                .path = "/v1/models/{}/environments/{}/cancel_promotion",
+                                .print = print_message},
+        argc, argv);
+}
+
+/* --- settings */
+
+static int update_body(const char *command, void *ctx, json_t **ret_body)
+{
+    json_t *body = json_object();
+    int status = env_settings_put(command, ctx, body);
+
+    if (status == CLI_OK && json_object_size(body) == 0) {
+        fprintf(stderr, "ambit %s: nothing to change; `ambit %s --help` lists the settings\n",
+                command, command);
+        status = CLI_USAGE;
+    }
+    *ret_body = body;
+    return status;
+}
+
+static int run_update(int argc, char **argv)
+{
+    struct env_settings settings = {0};
+    struct cli_option options[ENV_SETTINGS_OPTIONS];
+
+    env_settings_options(&settings, options);
+    int status = registry_run(
+        &(struct registry_verb){.usage = "ambit env update MODEL ENVIRONMENT OPTION ...",
+                                .about = "Changes what is said and leaves the rest.",
+                                .operands = ONE_ENVIRONMENT,
+                                .method = "PATCH",
+                                .path = "/v1/models/{}/environments/{}",
+                                .options = options,
+                                .n_options = COUNT_OF(options),
+                                .body = update_body,
+                                .ctx = &settings,
+                                .print = print_message},
+        argc, argv);
+    env_settings_deinit(&settings);
+    return status;
+}
+
+/* --- create: the environment's name is in the body, not in the path */
+
+struct create_words {
+    struct env_settings settings;
+    const char *team;
+    int as_json;
+};
+
+static int create(const char *command, const struct create_words *w, const char *model_word,
+                  const char *name)
+{
+    json_t *body = json_pack("{s:s}", "name", name), *answer = NULL;
+    int status = env_settings_put(command, &w->settings, body);
+    CLEANUP_FREE char *model =
+        status == CLI_OK ? registry_model_id(command, w->team, model_word) : NULL;
+
+    if (status == CLI_OK)
+        status = CLI_FAILED;
+    if (model) {
+        CLEANUP_FREE char *path =
+            registry_path("/v1/models/{}/environments", (const char *const[]){model});
+
+        status = client_call(command, "POST", path, body, &answer);
+    }
+    if (status == CLI_OK && w->as_json)
+        client_print_json(answer);
+    else if (status == CLI_OK)
+        printf("created: %s\n", name);
+    client_warn_if_pending(command, answer);
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+static int run_create(int argc, char **argv)
+{
+    struct create_words w = {0};
+    struct cli_option options[ENV_SETTINGS_OPTIONS + 2];
+    const struct cli_syntax syntax = {
+        .usage = "ambit env create MODEL ENVIRONMENT [OPTION ...]",
+        .about = "An environment group of that name binds it: its region rule and who may manage "
+                 "it.\nNames have lower-case letters, digits and hyphens.",
+        .options = options,
+        .n_options = COUNT_OF(options)};
+    int operands = 0, status = CLI_USAGE;
+
+    env_settings_options(&w.settings, options);
+    options[ENV_SETTINGS_OPTIONS] = (struct cli_option){
+        "team", CLI_OPTION_TEXT, &w.team, "TEAM", "the model's team, by name or id", 0};
+    options[ENV_SETTINGS_OPTIONS + 1] = (struct cli_option){
+        "json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0};
+    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    if (parsed == CLI_PARSED_HELP)
+        status = CLI_OK;
+    else if (parsed == CLI_PARSED && operands != 2)
+        fprintf(stderr, "ambit %s: %s\n", argv[0], ONE_ENVIRONMENT);
+    else if (parsed == CLI_PARSED)
+        status = create(argv[0], &w, argv[1], argv[2]);
+    env_settings_deinit(&w.settings);
+    return status;
+}
+
+int cli_env(int argc, char **argv)
+{
+    static const struct client_verb verbs[] = {
+        {"list", "list a model's environments", run_list},
+        {"get", "show one", run_get},
+        {"create", "make one", run_create},
+        {"update", "change its settings", run_update},
+        {"delete", "delete one", run_delete},
+        {"activate", "start its deployment", run_activate},
+        {"deactivate", "stop its deployment", run_deactivate},
+        {"promote", "make a deployment the one that it serves", env_run_promote},
+        {"cancel", "cancel the promotion that is in progress", run_cancel},
+    };
+
+    return client_dispatch(argc, argv, verbs, COUNT_OF(verbs));
+}

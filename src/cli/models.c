@@ -1,0 +1,98 @@
+/* `ambit models`: models of the running server. */
+
+#include "base/mem.h"
+#include "cli/registry.h"
+
+#include <stdio.h>
+
+static int run_list(int argc, char **argv)
+{
+    static const char *const head[] = {"MODEL",       "NAME",          "TEAM",
+                                       "DEPLOYMENTS", "IN PRODUCTION", "HOSTS"};
+    static const char *const members[] = {
+        "id", "name", "team_name", "deployments_count", "production_deployment_id", "hosts"};
+    static const struct registry_table table = {head, members, COUNT_OF(head)};
+
+    return registry_run_list(&(struct registry_list){.usage = "ambit models list [--team TEAM]",
+                                                     .of_teams = "models",
+                                                     .table = &table},
+                             argc, argv);
+}
+
+static int run_get(int argc, char **argv)
+{
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit models get MODEL",
+                                .about = "A model is named by its id or its name, here and in "
+                                         "all other commands.",
+                                .operands = "a model is expected, once",
+                                .method = "GET",
+                                .path = "/v1/models/{}"},
+        argc, argv);
+}
+
+static int run_delete(int argc, char **argv)
+{
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit models delete MODEL",
+                                .about = "Deletes it with its environments and deployments. What "
+                                         "runs is stopped; billing history stays.",
+                                .operands = "a model is expected, once",
+                                .method = "DELETE",
+                                .path = "/v1/models/{}",
+                                .done = "deleted"},
+        argc, argv);
+}
+
+static int create(const char *command, const char *name, const char *team, int as_json)
+{
+    CLEANUP_FREE char *path = registry_collection(team, "models");
+    json_t *body = json_pack("{s:s}", "name", name), *answer = NULL;
+    int status = client_call(command, "POST", path, body, &answer);
+
+    if (status == CLI_OK && as_json)
+        client_print_json(answer);
+    else if (status == CLI_OK)
+        registry_print_made(registry_model_of(answer), "id", "name");
+    client_warn_if_pending(command, answer);
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+static int run_create(int argc, char **argv)
+{
+    const char *team = NULL;
+    int as_json = 0, operands = 0;
+    const struct cli_option options[] = {
+        {"team", CLI_OPTION_TEXT, &team, "TEAM", "whose it is, by name or id", 0},
+        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0},
+    };
+    const struct cli_syntax syntax = {
+        .usage = "ambit models create NAME [--team TEAM]",
+        .about = "Makes a model without deployments, so that its environments can be made before "
+                 "the first push.\nIts environment \"production\" is there from the beginning.",
+        .options = options,
+        .n_options = COUNT_OF(options)};
+    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+
+    if (parsed != CLI_PARSED)
+        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    if (operands != 1) {
+        fprintf(stderr, "ambit %s: a name for the model is expected, once\n", argv[0]);
+        return CLI_USAGE;
+    }
+    return create(argv[0], argv[1], team, as_json);
+}
+
+int cli_models(int argc, char **argv)
+{
+    static const struct client_verb verbs[] = {
+        {"list", "list models", run_list},
+        {"get", "show one", run_get},
+        {"create", "make one without deployments", run_create},
+        {"delete", "delete one with all it has", run_delete},
+    };
+
+    return client_dispatch(argc, argv, verbs, COUNT_OF(verbs));
+}

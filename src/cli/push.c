@@ -1,0 +1,375 @@
+/*
+ * `ambit push`: a package's folder becomes a deployment. All that can be known beforehand is
+ * checked before anything is sent: the package, the model, the environment. Then: upload, model if
+ * it is new, environment if its group is there, deployment.
+ */
+
+#include "base/mem.h"
+#include "cli/log_reader.h"
+#include "cli/progress.h"
+#include "cli/push_words.h"
+#include "cli/registry.h"
+#include "cli/table.h"
+#include "cli/wait.h"
+
+#include <stdio.h>
+
+enum place {
+    PLACE_NONE,  /* no environment was named */
+    PLACE_THERE, /* the model has it, or will have it from its making */
+    PLACE_NEW,   /* it has to be made: its group is there */
+};
+
+struct push {
+    struct push_words words;
+    struct push_package package;
+    json_t *model; /* NULL: it is new */
+    enum place place;
+    json_t *deployment;  /* once it is made */
+    json_t *environment; /* the same, where there is one */
+};
+
+static const char *text_at(const json_t *object, const char *member)
+{
+    const char *text = json_string_value(json_object_get(object, member));
+
+    return text ? text : "";
+}
+
+/* --- what is there already */
+
+/* 200, 404, or 0 after a message. */
+static long exists(const struct push *p, const char *path)
+{
+    json_t *answer = NULL;
+    long status = 0;
+
+    if (client_ask(p->words.command, "GET", path, NULL, &status, &answer) != CLI_OK)
+        return 0;
+    if (status != 200 && status != 404) {
+        client_report(p->words.command, status, answer);
+        status = 0;
+    }
+    json_decref(answer);
+    return status;
+}
+
+static long environment_exists(const struct push *p)
+{
+    const char *words[] = {text_at(p->model, "id"), p->words.environment};
+    CLEANUP_FREE char *path = registry_path("/v1/models/{}/environments/{}", words);
+
+    return exists(p, path);
+}
+
+static long group_exists(const struct push *p)
+{
+    const char *words[] = {p->words.team ? p->words.team : text_at(p->model, "team_id"),
+                           p->words.environment};
+    CLEANUP_FREE char *path = *words[0] ? registry_path("/v1/teams/{}/environment_groups/{}", words)
+                                        : registry_path("/v1/environment_groups/{}", words + 1);
+
+    return exists(p, path);
+}
+
+static int say_how_to_make_it(const struct push *p)
+{
+    const char *environment = p->words.environment, *model = p->package.model_name;
+
+    fprintf(stderr,
+            "ambit %s: model \"%s\" has no environment \"%s\", and there is no environment group "
+            "of that name. Make one of them, then push again:\n",
+            p->words.command, model, environment);
+    fprintf(stderr, "  ambit group set %s --allow eu    with a region rule, for every model\n",
+            environment);
+    if (!p->model)
+        fprintf(stderr, "  ambit models create %s && \\\n", model);
+    fprintf(stderr, "  ambit env create %s %s    without one\n", model, environment);
+    return CLI_FAILED;
+}
+
+static int find_place(struct push *p)
+{
+    p->place = p->words.environment ? PLACE_THERE : PLACE_NONE;
+    if (!p->words.environment || (!p->model && !strcmp(p->words.environment, "production")))
+        return CLI_OK;
+    long status = p->model ? environment_exists(p) : 404;
+    if (status != 404)
+        return status ? CLI_OK : CLI_FAILED;
+    status = group_exists(p);
+    p->place = PLACE_NEW;
+    return status == 404 ? say_how_to_make_it(p) : status ? CLI_OK : CLI_FAILED;
+}
+
+static void say_plan(const struct push *p)
+{
+    const struct package_about *about = &p->package.about;
+
+    printf("package      %u files, %llu bytes packed, SHA-256 %s\n", about->files,
+           (unsigned long long)about->archive_bytes, about->sha256);
+    printf("model        %s (%s)\n", p->package.model_name,
+           p->model ? text_at(p->model, "id") : "new: it would be made");
+    if (p->words.environment)
+        printf("environment  %s%s\n", p->words.environment,
+               p->place == PLACE_NEW ? " (new: it would be made)" : "");
+    printf("nothing was sent\n");
+}
+
+/* --- making */
+
+static void on_sent(void *ctx, uint64_t sent)
+{
+    progress_show(ctx, sent);
+}
+
+static int upload(const struct push *p)
+{
+    struct progress progress;
+    struct client_file file = {.descriptor = p->package.archive,
+                               .bytes = p->package.about.archive_bytes,
+                               .on_sent = on_sent,
+                               .ctx = &progress};
+    json_t *answer = NULL;
+
+    progress_init(&progress, "upload", file.bytes);
+    int status =
+        client_upload(p->words.command, "/v1/packages", "application/gzip", &file, &answer);
+    if (status == CLI_OK && strcmp(text_at(answer, "sha256"), p->package.about.sha256)) {
+        fprintf(stderr, "ambit %s: the server has SHA-256 %s of the package, and it is %s\n",
+                p->words.command, text_at(answer, "sha256"), p->package.about.sha256);
+        status = CLI_FAILED;
+    }
+    json_decref(answer);
+    return status;
+}
+
+static int post(const struct push *p, const char *path, const json_t *body, json_t **ret_answer)
+{
+    int status = client_call(p->words.command, "POST", path, body, ret_answer);
+
+    client_warn_if_pending(p->words.command, *ret_answer);
+    return status;
+}
+
+static json_t *source_of(const struct push *p)
+{
+    const struct push_words *w = &p->words;
+    json_t *deployment =
+        json_pack("{s:O, s:s, s:b}", "config", p->package.config, "raw_config",
+                  p->package.raw_config, "preserve_env_instance_type", !w->no_preserve);
+
+    if (w->environment)
+        json_object_set_new(deployment, "environment_name", json_string(w->environment));
+    if (w->deployment_name)
+        json_object_set_new(deployment, "deployment_name", json_string(w->deployment_name));
+    if (w->labels)
+        json_object_set(deployment, "labels", w->labels);
+    if (w->deploy_timeout_minutes != UINT64_MAX)
+        json_object_set_new(deployment, "deploy_timeout_minutes",
+                            json_integer((json_int_t)w->deploy_timeout_minutes));
+    return json_pack("{s:s, s:s, s:o}", "kind", "model_archive", "package", p->package.about.sha256,
+                     "deployment", deployment);
+}
+
+/* An empty model, so that its environment can be made before its first deployment. */
+static int make_model(struct push *p)
+{
+    CLEANUP_FREE char *path = registry_collection(p->words.team, "models");
+    json_t *body = json_pack("{s:s}", "name", p->package.model_name), *answer = NULL;
+    int status = post(p, path, body, &answer);
+
+    if (status == CLI_OK)
+        p->model = json_incref(json_object_get(answer, "model"));
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+static int make_environment(const struct push *p)
+{
+    CLEANUP_FREE char *path =
+        registry_path("/v1/models/{}/environments", (const char *const[]){text_at(p->model, "id")});
+    json_t *body = json_pack("{s:s}", "name", p->words.environment), *answer = NULL;
+    int status = post(p, path, body, &answer);
+
+    if (status == CLI_OK)
+        fprintf(stderr, "environment %s is made\n", p->words.environment);
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+/* A new model comes with its first deployment, or not at all. */
+static int make_deployment(struct push *p)
+{
+    json_t *source = source_of(p), *answer = NULL;
+    CLEANUP_FREE char *path = p->model
+                                  ? registry_path("/v1/models/{}/deployments",
+                                                  (const char *const[]){text_at(p->model, "id")})
+                                  : registry_collection(p->words.team, "models");
+
+    if (!p->model)
+        json_object_set_new(source, "name", json_string(p->package.model_name));
+    json_t *body = json_pack("{s:o}", "source", source);
+    int status = post(p, path, body, &answer);
+    if (status == CLI_OK) {
+        p->deployment = json_incref(json_object_get(answer, "deployment"));
+        json_decref(p->model);
+        p->model = json_incref(json_object_get(answer, "model"));
+    }
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+static int make(struct push *p)
+{
+    int status = upload(p);
+
+    if (status == CLI_OK && p->place == PLACE_NEW && !p->model)
+        status = make_model(p);
+    if (status == CLI_OK && p->place == PLACE_NEW)
+        status = make_environment(p);
+    return status == CLI_OK ? make_deployment(p) : status;
+}
+
+/* --- what is there now */
+
+static json_t *get(const struct push *p, const char *pattern, const char *last)
+{
+    const char *words[] = {text_at(p->model, "id"), last};
+    CLEANUP_FREE char *path = registry_path(pattern, words);
+    json_t *answer = NULL;
+
+    return client_call(p->words.command, "GET", path, NULL, &answer) == CLI_OK ? answer : NULL;
+}
+
+static const json_t *hosts_of(const struct push *p)
+{
+    return json_object_get(p->environment ? p->environment : p->model, "hosts");
+}
+
+/* The host that has the environment's name takes bare paths. */
+static void print_endpoint(const struct push *p, const char *label, const char *host)
+{
+    const char *environment = p->words.environment;
+    bool regional = strncmp(host, "model-", 6) == 0 && strchr(host + 6, '-');
+
+    if (regional)
+        printf("%-12s %s/predict\n", label, host);
+    else if (environment)
+        printf("%-12s %s/environments/%s/predict\n", label, host, environment);
+    else
+        printf("%-12s %s/deployment/%s/predict\n", label, host, text_at(p->deployment, "id"));
+}
+
+static void print_text(const struct push *p)
+{
+    const json_t *host;
+    size_t i;
+
+    printf("%-12s %s  %s\n", "model", text_at(p->model, "id"), text_at(p->model, "name"));
+    printf("%-12s %s  %s\n", "deployment", text_at(p->deployment, "id"),
+           text_at(p->deployment, "name"));
+    if (p->words.environment)
+        printf("%-12s %s\n", "environment", p->words.environment);
+    json_array_foreach(hosts_of(p), i, host)
+        print_endpoint(p, i ? "" : "endpoint", json_string_value(host));
+    fflush(stdout);
+}
+
+static void print_json(const struct push *p)
+{
+    json_t *now = get(p, "/v1/models/{}/deployments/{}", text_at(p->deployment, "id"));
+    json_t *value =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:O?}", "model_id", text_at(p->model, "id"),
+                  "model_name", text_at(p->model, "name"), "deployment_id",
+                  text_at(p->deployment, "id"), "deployment_name", text_at(p->deployment, "name"),
+                  "status", text_at(now ? now : p->deployment, "status"), "environment",
+                  p->words.environment, "package", p->package.about.sha256, "hosts", hosts_of(p));
+
+    client_print_json(value);
+    json_decref(value);
+    json_decref(now);
+}
+
+static void on_turn(void *ctx)
+{
+    struct log_reader *log = ctx;
+    json_t *rows = log_reader_read(log);
+
+    log_print(stderr, rows);
+    json_decref(rows);
+}
+
+static int wait_for(const struct push *p)
+{
+    const char *id = text_at(p->deployment, "id");
+    const char *words[] = {text_at(p->model, "id"), id};
+    CLEANUP_FREE char *path = registry_path("/v1/models/{}/deployments/{}/logs", words);
+    struct log_reader log;
+    struct wait wait = {
+        .command = p->words.command,
+        .model = words[0],
+        .deployment = id,
+        .environment = p->words.environment,
+        .timeout_s = p->words.timeout_s,
+        .on_turn = p->words.tail ? on_turn : NULL,
+        .ctx = &log,
+    };
+
+    log_reader_init_since(&log, p->words.command, path, LOG_DEFAULT_SINCE_S);
+    int status = wait_until_done(&wait);
+    log_reader_deinit(&log);
+    return status;
+}
+
+/* --- all of it */
+
+static int finish(struct push *p)
+{
+    int status = CLI_OK;
+
+    if (p->words.environment)
+        p->environment = get(p, "/v1/models/{}/environments/{}", p->words.environment);
+    if (!p->words.as_json)
+        print_text(p);
+    if (p->words.wait)
+        status = wait_for(p);
+    if (p->words.as_json)
+        print_json(p);
+    return status;
+}
+
+static int run(struct push *p)
+{
+    int status = push_package_make(&p->words, &p->package);
+
+    if (status == CLI_OK)
+        status =
+            registry_find_model(p->words.command, p->words.team, p->package.model_name, &p->model);
+    if (status == CLI_OK)
+        status = find_place(p);
+    if (status == CLI_OK && p->words.dry_run) {
+        say_plan(p);
+        return CLI_OK;
+    }
+    if (status == CLI_OK)
+        status = make(p);
+    return status == CLI_OK ? finish(p) : status;
+}
+
+int cli_push(int argc, char **argv)
+{
+    struct push p = {.package.archive = -1};
+    int done = 0, status = push_words_take(&p.words, argc, argv, &done);
+
+    if (status == CLI_OK && !done)
+        status = run(&p);
+    json_decref(p.environment);
+    json_decref(p.deployment);
+    json_decref(p.model);
+    push_package_deinit(&p.package);
+    push_words_deinit(&p.words);
+    return status;
+}

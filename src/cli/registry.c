@@ -1,0 +1,355 @@
+#include "cli/registry.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "cli/table.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { OPTIONS_MAX = 24 };
+
+/* --- paths */
+
+static char *take_text(struct buf *text)
+{
+    buf_put_char(text, '\0');
+    return text->p;
+}
+
+static char *copy_of(const char *text)
+{
+    struct buf copy;
+
+    buf_init(&copy, 0);
+    buf_put_str(&copy, str_of(text));
+    return take_text(&copy);
+}
+
+char *registry_path(const char *pattern, const char *const *words)
+{
+    struct buf path;
+    const char *hole;
+
+    buf_init(&path, 0);
+    while ((hole = strstr(pattern, "{}"))) {
+        buf_put(&path, pattern, (size_t)(hole - pattern));
+        client_put_encoded(&path, *words++);
+        pattern = hole + 2;
+    }
+    buf_put_str(&path, str_of(pattern));
+    return take_text(&path);
+}
+
+char *registry_collection(const char *team, const char *what)
+{
+    struct buf path;
+
+    buf_init(&path, 0);
+    buf_put_str(&path, STR("/v1/"));
+    if (team) {
+        buf_put_str(&path, STR("teams/"));
+        client_put_encoded(&path, team);
+        buf_put_char(&path, '/');
+    }
+    buf_put_str(&path, str_of(what));
+    return take_text(&path);
+}
+
+/* --- lists */
+
+/* A list's one array: "models", "environments", or "items" of pages. */
+static const json_t *array_of(const json_t *answer)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)answer, name, value)
+    {
+        if (json_is_array(value))
+            return value;
+    }
+    return NULL;
+}
+
+/* *ret_cursor: where the next page begins, to be freed; NULL after the last one. */
+static int add_page(const char *command, const char *path, const char *cursor, json_t *rows,
+                    char **ret_cursor)
+{
+    json_t *answer = NULL, *row;
+    struct buf page;
+    size_t i;
+
+    buf_init(&page, 0);
+    buf_printf(&page, "%s%s", path, cursor ? "?cursor=" : "");
+    client_put_encoded(&page, cursor ? cursor : "");
+    buf_put_char(&page, '\0');
+    int status = client_call(command, "GET", page.p, NULL, &answer);
+    const char *next = json_string_value(table_member(answer, "pagination.cursor"));
+
+    json_array_foreach(array_of(answer), i, row) json_array_append(rows, row);
+    *ret_cursor = next && *next ? copy_of(next) : NULL;
+    json_decref(answer);
+    buf_deinit(&page);
+    return status;
+}
+
+json_t *registry_rows(const char *command, const char *path)
+{
+    json_t *rows = json_array();
+    char *cursor = NULL;
+    int status;
+
+    do {
+        CLEANUP_FREE char *at = cursor;
+
+        status = add_page(command, path, at, rows, &cursor);
+    } while (status == CLI_OK && cursor);
+    if (status == CLI_OK)
+        return rows;
+    json_decref(rows);
+    return NULL;
+}
+
+/* --- models */
+
+static bool is_text(const json_t *row, const char *member, const char *text)
+{
+    const char *value = json_string_value(json_object_get(row, member));
+
+    return value && !strcmp(value, text);
+}
+
+static int ambiguous(const char *command, const char *word, const json_t *models)
+{
+    const json_t *model;
+    size_t i;
+
+    fprintf(stderr, "ambit %s: several teams have a model \"%s\"; name one with --team, or its id:",
+            command, word);
+    json_array_foreach(models, i, model)
+    {
+        if (is_text(model, "name", word))
+            fprintf(stderr, " %s (%s)", json_string_value(json_object_get(model, "id")),
+                    json_string_value(json_object_get(model, "team_name")));
+    }
+    fprintf(stderr, "\n");
+    return CLI_FAILED;
+}
+
+int registry_find_model(const char *command, const char *team, const char *word, json_t **ret_model)
+{
+    CLEANUP_FREE char *path = registry_collection(team, "models");
+    json_t *models = registry_rows(command, path), *model, *found = NULL;
+    size_t i, n_named = 0;
+    int status = CLI_OK;
+
+    if (!models)
+        return CLI_FAILED;
+    json_array_foreach(models, i, model)
+    {
+        if (is_text(model, "id", word)) {
+            found = model;
+            n_named = 1;
+            break;
+        }
+        if (is_text(model, "name", word)) {
+            found = model;
+            n_named++;
+        }
+    }
+    if (n_named > 1)
+        status = ambiguous(command, word, models);
+    else
+        *ret_model = json_incref(found);
+    json_decref(models);
+    return status;
+}
+
+char *registry_model_id(const char *command, const char *team, const char *word)
+{
+    json_t *model = NULL;
+    char *id = NULL;
+
+    if (registry_find_model(command, team, word, &model) != CLI_OK)
+        return NULL;
+    const char *text = json_string_value(json_object_get(model, "id"));
+    if (text)
+        id = copy_of(text);
+    else
+        fprintf(stderr, "ambit %s: there is no model \"%s\"%s%s; `ambit models list` shows them\n",
+                command, word, team ? " in team " : "", team ? team : "");
+    json_decref(model);
+    return id;
+}
+
+const json_t *registry_model_of(const json_t *answer)
+{
+    const json_t *model = json_object_get(answer, "model");
+
+    return model ? model : answer;
+}
+
+void registry_print_made(const json_t *object, const char *id, const char *name)
+{
+    const char *shown_id = json_string_value(json_object_get(object, id));
+    const char *shown_name = json_string_value(json_object_get(object, name));
+
+    printf("%s  %s\n", shown_id ? shown_id : "-", shown_name ? shown_name : "-");
+}
+
+/* --- verbs */
+
+struct common {
+    const char *team;
+    int as_json;
+};
+
+static bool of_a_model(const char *path)
+{
+    return str_starts(str_of(path), STR("/v1/models/{}"));
+}
+
+static int holes_of(const char *pattern)
+{
+    int n = 0;
+
+    for (; pattern && (pattern = strstr(pattern, "{}")); pattern += 2)
+        n++;
+    return n;
+}
+
+/* NULL after a message. */
+static char *path_of(const char *pattern, const char *command, char **operands,
+                     const struct common *c)
+{
+    CLEANUP_FREE char *id = NULL;
+    const char *words[REGISTRY_OPERANDS_MAX] = {0};
+
+    for (int i = 0; i < holes_of(pattern); i++)
+        words[i] = operands[i];
+    if (of_a_model(pattern)) {
+        words[0] = id = registry_model_id(command, c->team, operands[0]);
+        if (!id)
+            return NULL;
+    }
+    return registry_path(pattern, words);
+}
+
+/* The verb's own options, and those that all have. */
+static size_t all_options(const struct cli_option *own, size_t n, bool with_team, struct common *c,
+                          struct cli_option ret_options[OPTIONS_MAX])
+{
+    assert(n + 2 <= OPTIONS_MAX);
+    for (size_t i = 0; i < n; i++)
+        ret_options[i] = own[i];
+    if (with_team)
+        ret_options[n++] = (struct cli_option){"team", CLI_OPTION_TEXT,           &c->team,
+                                               "TEAM", "its team, by name or id", 0};
+    ret_options[n++] = (struct cli_option){
+        "json", CLI_OPTION_FLAG, &c->as_json, NULL, "print the server's answer as it is", 0};
+    return n;
+}
+
+static void print_done(const struct registry_verb *verb, char **operands, const json_t *answer,
+                       const struct common *c)
+{
+    int n = holes_of(verb->path);
+
+    if (c->as_json)
+        client_print_json(answer);
+    else if (verb->done)
+        printf("%s: %s\n", verb->done, n ? operands[n - 1] : "");
+    else if (verb->print)
+        verb->print(answer);
+    else
+        table_print_object(answer);
+}
+
+static int call_verb(const struct registry_verb *verb, const char *command, char **operands,
+                     const json_t *body, const struct common *c)
+{
+    CLEANUP_FREE char *path = path_of(verb->path, command, operands, c);
+    json_t *answer = NULL;
+
+    if (!path)
+        return CLI_FAILED;
+    int status = client_call(command, verb->method, path, body, &answer);
+    if (status == CLI_OK)
+        print_done(verb, operands, answer, c);
+    client_warn_if_pending(command, answer);
+    json_decref(answer);
+    return status;
+}
+
+int registry_run(const struct registry_verb *verb, int argc, char **argv)
+{
+    struct common c = {0};
+    struct cli_option options[OPTIONS_MAX];
+    const struct cli_syntax syntax = {
+        .usage = verb->usage,
+        .about = verb->about,
+        .options = options,
+        .n_options =
+            all_options(verb->options, verb->n_options, of_a_model(verb->path), &c, options),
+    };
+    int operands = 0, wanted = holes_of(verb->path), status = CLI_OK;
+    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, wanted ? &operands : NULL);
+    json_t *body = NULL;
+
+    assert(wanted <= REGISTRY_OPERANDS_MAX);
+    if (parsed != CLI_PARSED)
+        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    if (operands != wanted) {
+        fprintf(stderr, "ambit %s: %s\n", argv[0], verb->operands);
+        return CLI_USAGE;
+    }
+    if (verb->body)
+        status = verb->body(argv[0], verb->ctx, &body);
+    if (status == CLI_OK)
+        status = call_verb(verb, argv[0], argv + 1, body, &c);
+    json_decref(body);
+    return status;
+}
+
+/* --- lists */
+
+static int print_list(const struct registry_list *list, const char *command, const char *path,
+                      const struct common *c)
+{
+    json_t *rows = registry_rows(command, path);
+
+    if (!rows)
+        return CLI_FAILED;
+    if (c->as_json)
+        client_print_json(rows);
+    else
+        table_print_rows(list->table->head, list->table->members, list->table->n_columns, rows);
+    json_decref(rows);
+    return CLI_OK;
+}
+
+int registry_run_list(const struct registry_list *list, int argc, char **argv)
+{
+    struct common c = {0};
+    bool of_team = list->of_teams || of_a_model(list->path);
+    struct cli_option options[OPTIONS_MAX];
+    const struct cli_syntax syntax = {
+        .usage = list->usage,
+        .about = list->about,
+        .options = options,
+        .n_options = all_options(NULL, 0, of_team, &c, options),
+    };
+    int operands = 0, wanted = holes_of(list->path);
+    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, wanted ? &operands : NULL);
+
+    if (parsed != CLI_PARSED)
+        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    if (operands != wanted) {
+        fprintf(stderr, "ambit %s: %s\n", argv[0], list->operands);
+        return CLI_USAGE;
+    }
+    CLEANUP_FREE char *path = list->of_teams ? registry_collection(c.team, list->of_teams)
+                                             : path_of(list->path, argv[0], argv + 1, &c);
+    return path ? print_list(list, argv[0], path, &c) : CLI_FAILED;
+}

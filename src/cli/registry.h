@@ -1,0 +1,73 @@
+#pragma once
+
+/*
+ * What the commands about models, deployments and environments share: paths of the management API
+ * from words of the command line, the model that a word names, and the way of a verb that is one
+ * call. A model is named by its id or its name; a team likewise (the server resolves that one).
+ */
+
+#include "cli/client.h"
+
+enum { REGISTRY_OPERANDS_MAX = 3 };
+
+/* "/v1/models/{}/environments/{}" with each "{}" replaced by the next word, percent-encoded. The
+ * caller frees it with mem_free. */
+char *registry_path(const char *pattern, const char *const *words);
+
+/* All rows of a list, from however many pages it has: a new reference to an array, or NULL after a
+ * message. */
+json_t *registry_rows(const char *command, const char *path);
+
+/* "/v1/models", or those of a team (NULL: of every team that the key sees). To be freed. */
+char *registry_collection(const char *team, const char *what);
+
+/* The model of that id or name in `team` (NULL: in any): CLI_OK with a new reference, or NULL in
+ * its place where there is none; CLI_FAILED after a message. */
+int registry_find_model(const char *command, const char *team, const char *word,
+                        json_t **ret_model);
+
+/* Its id, to be freed; NULL after a message, where there is none as well. */
+char *registry_model_id(const char *command, const char *team, const char *word);
+
+/* The model of an answer that may have a deployment beside it. */
+const json_t *registry_model_of(const json_t *answer);
+
+/* "id  name", of what was made. */
+void registry_print_made(const json_t *object, const char *id, const char *name);
+
+/* A verb that is one call. */
+struct registry_verb {
+    const char *usage, *about;
+    const char *operands; /* "a model and a deployment are expected" */
+    const char *method;
+    /* A pattern with an operand for each "{}"; the first is a model if it begins "/v1/models/{}".
+     */
+    const char *path;
+    const struct cli_option *options; /* beside --json and, for a model, --team; may be NULL */
+    size_t n_options;
+    /* Of the parsed options: a new reference; NULL for none, or after a message (then CLI_USAGE).
+     */
+    int (*body)(const char *command, void *ctx, json_t **ret_body);
+    void *ctx;
+    const char *done; /* "activated": printed with the last operand. NULL: `print` decides */
+    void (*print)(const json_t *answer);
+};
+
+int registry_run(const struct registry_verb *verb, int argc, char **argv);
+
+/* What a list prints as a table: the columns, and where in a row each one is. */
+struct registry_table {
+    const char *const *head, *const *members;
+    size_t n_columns;
+};
+
+/* The rows behind a path, as a table or JSON; an operand for each "{}" of the path. */
+struct registry_list {
+    const char *usage, *about;
+    const char *path;     /* a pattern as above */
+    const char *operands; /* as above */
+    const char *of_teams; /* "models" of "/v1/models" and "/v1/teams/{}/models"; NULL: path */
+    const struct registry_table *table;
+};
+
+int registry_run_list(const struct registry_list *list, int argc, char **argv);

@@ -1,0 +1,217 @@
+/* `ambit user`: users, whose roles say what their personal keys may do. */
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "cli/registry.h"
+
+#include <stdio.h>
+
+static int run_list(int argc, char **argv)
+{
+    static const char *const head[] = {"USER", "EMAIL", "NAME", "ROLE", "TEAMS", "CREATED"};
+    static const char *const members[] = {"user_id", "email",    "name",
+                                          "role",    "team_ids", "created_at"};
+    static const struct registry_table table = {head, members, COUNT_OF(head)};
+
+    return registry_run_list(
+        &(struct registry_list){.usage = "ambit user list", .path = "/v1/users", .table = &table},
+        argc, argv);
+}
+
+static int run_get(int argc, char **argv)
+{
+    return registry_run(&(struct registry_verb){.usage = "ambit user get USER",
+                                                .operands = "a user's id is expected, once",
+                                                .method = "GET",
+                                                .path = "/v1/users/{}"},
+                        argc, argv);
+}
+
+static int run_me(int argc, char **argv)
+{
+    return registry_run(&(struct registry_verb){.usage = "ambit user me",
+                                                .about = "Whose key AMBIT_API_KEY is.",
+                                                .method = "GET",
+                                                .path = "/v1/users/me"},
+                        argc, argv);
+}
+
+static int run_delete(int argc, char **argv)
+{
+    return registry_run(&(struct registry_verb){.usage = "ambit user delete USER",
+                                                .about = "Their keys end with them.",
+                                                .operands = "a user's id is expected, once",
+                                                .method = "DELETE",
+                                                .path = "/v1/users/{}",
+                                                .done = "deleted"},
+                        argc, argv);
+}
+
+/* --- create and update */
+
+struct words {
+    const char *email; /* of a new one */
+    const char *name, *role;
+    struct cli_list teams;
+};
+
+static void list_options(struct words *w, struct cli_option ret_options[3])
+{
+    const struct cli_option options[] = {
+        {"name", CLI_OPTION_TEXT, &w->name, "TEXT", "a name for people", 0},
+        {"role", CLI_OPTION_TEXT, &w->role, "ROLE", "MEMBER, TEAM_ADMIN or ORGANIZATION_ADMIN", 0},
+        {"in-team", CLI_OPTION_LIST, &w->teams, "TEAM",
+         "a team they are in, by name or id (may be repeated; replaces the list)", 0},
+    };
+
+    memcpy(ret_options, options, sizeof(options));
+}
+
+static void put_words(json_t *body, const struct words *w)
+{
+    json_t *teams;
+
+    if (w->name)
+        json_object_set_new(body, "name", json_string(w->name));
+    if (w->role)
+        json_object_set_new(body, "role", json_string(w->role));
+    if (w->teams.n == 0)
+        return;
+    teams = json_array();
+    for (size_t i = 0; i < w->teams.n; i++)
+        json_array_append_new(teams, json_string(w->teams.items[i]));
+    json_object_set_new(body, "team_ids", teams);
+}
+
+static int create(const char *command, const struct words *w, int as_json)
+{
+    json_t *body = json_pack("{s:s}", "email", w->email), *answer = NULL;
+
+    put_words(body, w);
+    int status = client_call(command, "POST", "/v1/users", body, &answer);
+    if (status == CLI_OK && as_json)
+        client_print_json(answer);
+    else if (status == CLI_OK)
+        registry_print_made(answer, "user_id", "email");
+    client_warn_if_pending(command, answer);
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+static int run_create(int argc, char **argv)
+{
+    struct words w = {0};
+    struct cli_option options[4];
+    const struct cli_syntax syntax = {.usage = "ambit user create EMAIL [OPTION ...]",
+                                      .about = "`ambit user key` makes a key for them.",
+                                      .options = options,
+                                      .n_options = COUNT_OF(options)};
+    int as_json = 0, operands = 0, status = CLI_USAGE;
+
+    list_options(&w, options);
+    options[3] = (struct cli_option){
+        "json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0};
+    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    w.email = argc > 1 ? argv[1] : NULL;
+    if (parsed == CLI_PARSED_HELP)
+        status = CLI_OK;
+    else if (parsed == CLI_PARSED && operands != 1)
+        fprintf(stderr, "ambit %s: an e-mail address is expected, once\n", argv[0]);
+    else if (parsed == CLI_PARSED)
+        status = create(argv[0], &w, as_json);
+    mem_free(w.teams.items);
+    return status;
+}
+
+static int update_body(const char *command, void *ctx, json_t **ret_body)
+{
+    *ret_body = json_object();
+    put_words(*ret_body, ctx);
+    if (json_object_size(*ret_body))
+        return CLI_OK;
+    fprintf(stderr, "ambit %s: nothing to change; --help lists the options\n", command);
+    return CLI_USAGE;
+}
+
+static int run_update(int argc, char **argv)
+{
+    struct words w = {0};
+    struct cli_option options[3];
+
+    list_options(&w, options);
+    int status = registry_run(
+        &(struct registry_verb){.usage = "ambit user update USER OPTION ...",
+                                .about = "What their keys may do follows the role at once.",
+                                .operands = "a user's id is expected, once",
+                                .method = "PATCH",
+                                .path = "/v1/users/{}",
+                                .options = options,
+                                .n_options = COUNT_OF(options),
+                                .body = update_body,
+                                .ctx = &w},
+        argc, argv);
+    mem_free(w.teams.items);
+    return status;
+}
+
+/* --- personal keys */
+
+static int make_key(const char *command, const char *user, const char *team, const char *name)
+{
+    CLEANUP_FREE char *path = registry_collection(team, "api_keys");
+    json_t *body = json_pack("{s:s, s:s}", "type", "PERSONAL", "user_id", user), *answer = NULL;
+
+    if (name)
+        json_object_set_new(body, "name", json_string(name));
+    int status = client_call(command, "POST", path, body, &answer);
+    if (status == CLI_OK) {
+        const char *key = json_string_value(json_object_get(answer, "api_key"));
+
+        printf("%s\n", key ? key : "");
+        fprintf(stderr, "this is the only time that the key is shown\n");
+    }
+    client_warn_if_pending(command, answer);
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+static int run_key(int argc, char **argv)
+{
+    const char *team = NULL, *name = NULL;
+    int operands = 0;
+    const struct cli_option options[] = {
+        {"name", CLI_OPTION_TEXT, &name, "NAME", "of the key", 0},
+        {"team", CLI_OPTION_TEXT, &team, "TEAM", "for which of their teams, by name or id", 0},
+    };
+    const struct cli_syntax syntax = {
+        .usage = "ambit user key USER [--team TEAM] [--name NAME]",
+        .about = "Makes a personal key and prints its text, once, on standard output.",
+        .options = options,
+        .n_options = COUNT_OF(options)};
+    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+
+    if (parsed != CLI_PARSED)
+        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    if (operands != 1) {
+        fprintf(stderr, "ambit %s: a user's id is expected, once\n", argv[0]);
+        return CLI_USAGE;
+    }
+    return make_key(argv[0], argv[1], team, name);
+}
+
+int cli_user(int argc, char **argv)
+{
+    static const struct client_verb verbs[] = {
+        {"list", "list users", run_list},
+        {"get", "show one", run_get},
+        {"me", "show whose key this is", run_me},
+        {"create", "make one", run_create},
+        {"update", "change name, role or teams", run_update},
+        {"delete", "delete one, with their keys", run_delete},
+        {"key", "make a personal key", run_key},
+    };
+
+    return client_dispatch(argc, argv, verbs, COUNT_OF(verbs));
+}

@@ -1,0 +1,21 @@
+#pragma once
+
+/*
+ * Waiting until a deployment serves, or a promotion has ended, by asking once a second. Only what
+ * can still become ACTIVE is waited for; anything else ends the wait with its reason and the last
+ * lines of the deployment's log on standard error.
+ */
+
+#include "cli/client.h"
+
+struct wait {
+    const char *command, *model, *deployment; /* ids */
+    const char *environment;                  /* its promotion there; NULL: the deployment alone */
+    uint64_t timeout_s;                       /* 0: as long as it takes */
+    /* Before each question; NULL: nothing. For a log that is shown meanwhile. */
+    void (*on_turn)(void *ctx);
+    void *ctx;
+};
+
+/* CLI_OK: it serves, or is scaled to zero again. CLI_FAILED after a message. */
+int wait_until_done(const struct wait *w);
