@@ -5,7 +5,7 @@ BUILD ?= build
 SETUP := scripts/setup.sh
 NINJA := ninja -C
 
-.PHONY: help build release run demo test test-unit test-functional bench asan tsan fuzz storm soak lint format clean
+.PHONY: help build release run demo test test-unit test-functional bench asan tsan fuzz sim storm soak lint format clean
 
 help:
 	@echo 'make build    build/ambit and build/ambit-sim'
@@ -19,6 +19,7 @@ help:
 	@echo 'make asan     unit tests with the address and undefined behaviour sanitizers'
 	@echo 'make tsan     unit tests with the thread sanitizer'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS=60 each'
+	@echo 'make sim      the fleet in the simulator for SIM_SEEDS=3000 seeds, with faults and restarts anywhere'
 	@echo 'make lint     the gates in scripts/lint'
 	@echo 'make format   clang-format over all C files'
 	@echo 'make clean    remove build directories'
@@ -56,6 +57,9 @@ tsan:
 fuzz:
 	@$(SETUP) test
 	@scripts/fuzz.sh
+
+sim: build
+	@scripts/sim.sh $(BUILD)
 
 storm: build
 	@$(SETUP) test

@@ -22,6 +22,7 @@ suite 'unit tests under thread sanitizer' unit_tests build-tsan 8
 suite 'functional tests' scripts/functional.sh build-test
 suite 'functional tests under address and undefined behaviour sanitizers' scripts/functional.sh build-asan
 suite 'runner tests' scripts/runner.sh
+suite 'simulator of the fleet, bounded' scripts/sim.sh build-test
 suite 'fuzzing, bounded' env FUZZ_SECONDS="${FUZZ_SECONDS:-10}" scripts/fuzz.sh
 [ ! -f tests/storm/storm.py ] || suite 'residency storm' env STORM_SECONDS="${STORM_SECONDS:-60}" scripts/storm.sh build-asan
 suites_end

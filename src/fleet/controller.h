@@ -214,8 +214,9 @@ struct fleet_action {
                deployment's. Borrowed from the fleet */
 };
 
-/* Walks all that is to be done now; *cursor is zero at first. False at the end. Doing a thing twice
- * is harmless: whoever does it knows what is under way. */
+/* Walks all that is to be done now; *cursor is zero at first. Act on a state only that a written
+ * fleet_tick has brought in line with rules and planes as they are. False at the end. Doing a thing
+ * twice is harmless: whoever does it knows what is under way. */
 bool fleet_next_action(const struct fleet *f, size_t *cursor, struct fleet_action *ret_action);
 
 /* --- placement: a pure function that only ever sees planes inside the rule */

@@ -111,7 +111,8 @@ uint32_t wanted_replicas(const struct crew *crew);
 /* When a deployment without demand falls asleep; 0: not at all as things are. */
 int64_t sleep_at(const struct crew *crew);
 
-void supervise(struct fleet *f, const struct fleet_world *w, struct crew *crew);
+/* Whether its status has changed. */
+bool supervise(struct fleet *f, const struct fleet_world *w, struct crew *crew);
 
 struct fleet_promotion *promotion_begin(struct fleet *f, const struct fleet_world *w,
                                         struct fleet_environment *e,

@@ -163,22 +163,23 @@ static enum fleet_status status_of(const struct crew *crew, bool placeable)
     return crew->n[REPLICA_READY] ? STATUS_ACTIVE : status_without_ready(crew, placeable);
 }
 
-static void set_status(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
+static bool set_status(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
                        enum fleet_status status)
 {
     if (d->status == status)
-        return;
+        return false;
     d = fleet_edit(f, d);
     d->status = status;
     if (status != STATUS_ACTIVE)
-        return;
+        return true;
     d->was_active = d->has_autoscaling = true;
     d->deadline_ns = 0;
     d->used_ns = w->now_ns;
     fleet_set_str(&d->why, STR_NULL);
+    return true;
 }
 
-void supervise(struct fleet *f, const struct fleet_world *w, struct crew *crew)
+bool supervise(struct fleet *f, const struct fleet_world *w, struct crew *crew)
 {
     struct fleet_deployment *d = crew->deployment;
     struct fleet_problem problem = {.message = ""};
@@ -192,28 +193,31 @@ void supervise(struct fleet *f, const struct fleet_world *w, struct crew *crew)
         placeable = start_missing(f, w, crew, wanted, &problem);
     if (!placeable && crew->n[REPLICA_READY] == 0)
         deployment_set_why(f, d, str_of(problem.message));
-    set_status(f, w, d, status_of(crew, placeable));
+    return set_status(f, w, d, status_of(crew, placeable));
 }
 
+/* A status that has changed, or a promotion that has ended, can be the reason for more. It ends: at
+ * one moment a deployment goes to sleep, fails, and becomes active at most once. */
 void settle(struct fleet *f, const struct fleet_world *w)
 {
     struct census c;
-    bool ended = true;
+    bool again;
 
     rules_trim(f->rules);
     placement_enforce(f, w);
-    /* What a promotion that has ended leaves is to be supervised again: once more for each. */
-    while (ended) {
+    for (again = true; again;) {
+        bool ended = false;
+
+        again = false;
         census_take(f, &c);
         for (size_t i = 0; i < c.n; i++)
-            supervise(f, w, &c.crews[i]);
-        ended = false;
+            again |= supervise(f, w, &c.crews[i]);
         for (size_t i = 0; i < c.n; i++)
-            if (c.crews[i].promotion && promotion_advance(f, w, &c.crews[i]))
-                ended = true;
+            ended |= c.crews[i].promotion && promotion_advance(f, w, &c.crews[i]);
         census_deinit(&c);
         if (ended)
             placement_enforce(f, w); /* a candidate may be back under its former rule */
+        again |= ended;
     }
 }
 

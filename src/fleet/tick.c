@@ -49,17 +49,19 @@ static void remove_leftovers(struct fleet *f, const struct fleet_world *w, int64
 }
 
 /* The newest of each environment stays for as long as the environment does. */
-static void remove_history(struct fleet *f, const struct fleet_world *w)
+static void remove_history(struct fleet *f, const struct fleet_world *w, int64_t *next_ns)
 {
     struct fleet_promotion *next;
 
     for (struct fleet_promotion *p = fleet_first_promotion(f); p; p = next) {
         next = fleet_next_promotion(f, p);
-        if (p->ended_ns == 0 || w->now_ns - p->ended_ns < w->history_ns)
-            continue;
         const struct fleet_environment *e = fleet_find_environment(f, p->environment);
-        if (!e || !str_eq(e->last_promotion, p->id))
+        if (p->ended_ns == 0 || (e && str_eq(e->last_promotion, p->id)))
+            continue;
+        if (w->now_ns - p->ended_ns >= w->history_ns)
             fleet_remove(f, &p->object);
+        else
+            sooner(next_ns, p->ended_ns + w->history_ns);
     }
 }
 
@@ -89,6 +91,6 @@ void fleet_tick(struct fleet *f, const struct fleet_world *w, int64_t *ret_next_
     int64_t next_ns = next_of(f, w);
     remove_gone(f, w, &next_ns);
     remove_leftovers(f, w, &next_ns);
-    remove_history(f, w);
+    remove_history(f, w, &next_ns);
     *ret_next_ns = next_ns;
 }
