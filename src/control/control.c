@@ -6,6 +6,7 @@
 #include "control/http_api.h"
 #include "control/observations.h"
 #include "control/package_store.h"
+#include "control/reconciler.h"
 #include "control/reload.h"
 #include "net/listener.h"
 
@@ -21,7 +22,8 @@ enum {
     DEBOUNCE_MS = 200,
     POSTPONEMENTS_MAX = 10,
     ENDING_MS = 10,
-    ENDINGS_MAX = 200
+    ENDINGS_MAX = 200,
+    STOPPING_MS = 20 * 1000 /* for replicas; the supervisor waits 30 s for all */
 };
 
 struct control {
@@ -31,8 +33,9 @@ struct control {
     struct link_server *link;
     struct api api;
     struct http_api *http;
+    struct reconciler *reconciler;
     struct loop_io signals, changes;
-    struct deadline debounce, ending;
+    struct deadline debounce, ending, stopping;
     unsigned postponements, n_endings;
     int own_link_fd, own_listen_fd;
 };
@@ -89,8 +92,31 @@ static void on_refusals(void *ctx, const struct link_refusals *refusals)
     refusals_take(&c->policy, refusals);
 }
 
+static void on_wake(void *ctx, str deployment)
+{
+    struct control *c = ctx;
+
+    if (c->reconciler)
+        reconciler_wake(c->reconciler, deployment);
+}
+
+static void on_demand(void *ctx, uint64_t edge, const struct link_demand *demand)
+{
+    struct control *c = ctx;
+
+    (void)edge;
+    if (c->reconciler)
+        reconciler_demand(c->reconciler, demand->deployment, demand->in_flight, demand->held,
+                          demand->begun);
+}
+
 static const struct link_server_handler link_handler = {
-    .on_relay = on_relay, .on_observed = on_observed, .on_refusals = on_refusals};
+    .on_relay = on_relay,
+    .on_observed = on_observed,
+    .on_refusals = on_refusals,
+    .on_wake = on_wake,
+    .on_demand = on_demand,
+};
 
 static void on_published(void *ctx, const struct publication *publication)
 {
@@ -99,6 +125,8 @@ static void on_published(void *ctx, const struct publication *publication)
     /* Before there are edges, there is the start. */
     if (c->link)
         link_server_publish(c->link, publication);
+    if (c->reconciler)
+        reconciler_poke(c->reconciler);
 }
 
 /* --- reload: SIGHUP and changes of the file */
@@ -160,6 +188,29 @@ static void on_ending(struct deadline *deadline)
         loop_stop(c->loop);
 }
 
+static void on_stopped(void *ctx)
+{
+    struct control *c = ctx;
+
+    deadline_cancel(&c->stopping);
+    on_ending(&c->ending);
+}
+
+static void on_stopping_too_long(struct deadline *deadline)
+{
+    struct control *c = container_of(deadline, struct control, stopping);
+
+    log_event(LOG_WARN, "replicas_still_run", LOG_NUM("after_ms", STOPPING_MS));
+    on_ending(&c->ending);
+}
+
+/* The server ends, and what it runs ends with it. */
+static void stop_all(struct control *c)
+{
+    deadline_set(c->loop, &c->stopping, STOPPING_MS);
+    reconciler_stop(c->reconciler, on_stopped, c);
+}
+
 static void on_signal(struct loop_io *io, uint32_t events)
 {
     struct control *c = container_of(io, struct control, signals);
@@ -169,8 +220,10 @@ static void on_signal(struct loop_io *io, uint32_t events)
     while (read(io->fd, &info, sizeof(info)) == sizeof(info)) {
         if (info.ssi_signo == SIGHUP)
             reload_file(c);
+        else if (info.ssi_signo == SIGUSR2)
+            on_ending(&c->ending); /* a successor takes over what runs */
         else
-            on_ending(&c->ending);
+            stop_all(c);
     }
 }
 
@@ -182,6 +235,7 @@ static int watch_signals(struct control *c)
     sigaddset(&watched, SIGTERM);
     sigaddset(&watched, SIGINT);
     sigaddset(&watched, SIGHUP);
+    sigaddset(&watched, SIGUSR2);
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &watched, NULL);
     c->signals = (struct loop_io){.fd = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC),
@@ -255,6 +309,11 @@ static bool set_up(struct control *c)
     package_store_clean(o->data_dir);
     c->http = http_api_new(&c->api, listen_fd);
     c->ending.on_expire = on_ending;
+    c->stopping.on_expire = on_stopping_too_long;
+    c->reconciler = reconciler_new(c->loop, &c->policy, c->link,
+                                   &(struct reconciler_options){.data_dir = o->data_dir,
+                                                                .binary = "/proc/self/exe",
+                                                                .make_plane = plane_process_new});
     return c->link && c->http;
 }
 
@@ -262,8 +321,10 @@ static void tear_down(struct control *c)
 {
     deadline_cancel(&c->debounce);
     deadline_cancel(&c->ending);
+    deadline_cancel(&c->stopping);
     link_server_end_waiting(c->link);
     http_api_free(c->http);
+    reconciler_free(c->reconciler);
     link_server_free(c->link);
     if (c->policy.store)
         policy_close(&c->policy);

@@ -12,5 +12,6 @@ struct control_options {
     int ready_fd;       /* gets one byte, 'R', once requests are served; -1: nobody waits */
 };
 
-/* Serves until SIGTERM. Returns an exit status. */
+/* Serves until SIGTERM, which ends the replicas as well, or SIGUSR2, which leaves them to a
+ * successor. Returns an exit status. */
 int control_main(const struct control_options *options);

@@ -179,9 +179,10 @@ void server_stop_child(struct server *s, struct child *child)
             child->role == CHILD_EDGE ? s->is.drain_limit_ms : s->is.control_stop_ms);
 }
 
-void server_retire_edge(struct server *s, struct child *child)
+void server_retire(struct server *s, struct child *child)
 {
-    let_end(child, SIGUSR2, s->is.drain_limit_ms);
+    let_end(child, SIGUSR2,
+            child->role == CHILD_EDGE ? s->is.drain_limit_ms : s->is.control_stop_ms);
 }
 
 /* The next step of stopping the server, if it is time for one. */

@@ -77,9 +77,9 @@ struct child *server_start(struct server *s, enum child_role role, int exe_fd);
 /* SIGTERM, and SIGKILL when its limit has passed. */
 void server_stop_child(struct server *s, struct child *child);
 
-/* The same for an edge that another one has replaced: SIGUSR2, which leaves its clients time to go
- * over to that one. */
-void server_retire_edge(struct server *s, struct child *child);
+/* The same for one that another replaces: SIGUSR2, which leaves an edge's clients time to go over
+ * to that one, and leaves it the replicas that control has started. */
+void server_retire(struct server *s, struct child *child);
 
 /* Steps of an upgrade, after the event that each is named after. */
 void upgrade_on_edge_ready(struct server *s);

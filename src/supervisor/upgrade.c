@@ -85,13 +85,13 @@ void upgrade_on_edge_ready(struct server *s)
         struct child *c = &s->is.children[i];
 
         if (c->role == CHILD_EDGE && c->generation != s->candidate)
-            server_retire_edge(s, c);
+            server_retire(s, c);
     }
     s->candidate = 0;
     s->parts[CHILD_EDGE].start_at_ns = SERVER_NEVER;
     s->upgrade = UPGRADE_CONTROL;
     if (control)
-        server_stop_child(s, control);
+        server_retire(s, control);
     else
         s->parts[CHILD_CONTROL] =
             (struct server_part){.was_ready = s->parts[CHILD_CONTROL].was_ready};

@@ -1,0 +1,136 @@
+/* Has planes build, start and stop. Whatever is asked for again while it is under way is passed
+ * over, so that the fleet's actions may be walked as often as one likes. */
+
+#include "control/reconciler_internal.h"
+#include "control/replica_spec.h"
+
+#include <stdio.h>
+
+enum { PATH_BYTES = 4096 };
+
+static void build(struct reconciler *r, str id)
+{
+    const struct fleet_deployment *d = fleet_find_deployment(r->policy->fleet, id);
+    char archive[PATH_BYTES];
+
+    if (!d || work_find(r, WORK_BUILD, id))
+        return;
+    struct plane *plane = r->n_planes ? r->planes[0] : NULL;
+    struct work *w = work_add(r, WORK_BUILD, id, plane);
+    snprintf(archive, sizeof(archive), "%s/packages/%.*s.tar.gz", r->data_dir, STR_ARG(d->package));
+    if (plane)
+        plane->ops->build(plane, id, str_of(archive), d->config);
+    else
+        work_note(w, SEEN_GONE, STR("no plane is configured that could build it"));
+}
+
+static void start(struct reconciler *r, str id)
+{
+    struct fleet *f = r->policy->fleet;
+    const struct fleet_replica *replica = fleet_find_replica(f, id);
+    struct plane *plane = replica ? reconciler_plane(r, replica->plane) : NULL;
+    struct replica_spec spec;
+
+    if (!replica || work_find(r, WORK_REPLICA, id))
+        return;
+    struct work *w = work_add(r, WORK_REPLICA, id, plane);
+    if (!plane || !replica->port) {
+        work_note(w, SEEN_GONE,
+                  plane ? STR("the plane has no free port")
+                        : STR("the plane is not there any more"));
+        return;
+    }
+    replica_spec_init(&spec, r->policy, replica);
+    int result = plane->ops->start(plane, &spec.replica);
+    if (result < 0)
+        work_note(w, SEEN_GONE, str_of(strerrordesc_np(-result)));
+    replica_spec_deinit(&spec);
+}
+
+struct waiting {
+    struct reconciler *reconciler;
+    char *id;
+};
+
+/* Edges send it nothing any more: now it may finish what it has. */
+static void on_in_force(void *ctx, const str *missing, size_t n_missing)
+{
+    struct waiting *waiting = ctx;
+    struct reconciler *r = waiting->reconciler;
+    struct work *w = work_find(r, WORK_REPLICA, str_of(waiting->id));
+
+    (void)missing;
+    mem_free(waiting->id);
+    mem_free(waiting);
+    if (!w || w->phase != WORK_STOP_WAITS || r->stopping)
+        return;
+    if (n_missing) {
+        w->phase = WORK_RUNS; /* the next turn waits anew */
+        deadline_set(r->loop, &r->timer, RECONCILER_RETRY_MS);
+        return;
+    }
+    w->phase = WORK_STOPS;
+    w->plane->ops->stop(w->plane, str_of(w->id), PLANE_DRAIN);
+}
+
+static void wait_for_edges(struct reconciler *r, struct work *w)
+{
+    struct waiting *waiting = mem_zalloc(sizeof(*waiting));
+
+    w->phase = WORK_STOP_WAITS;
+    waiting->reconciler = r;
+    waiting->id = str_dup(str_of(w->id));
+    link_server_when_in_force(r->link, policy_revision(r->policy), on_in_force, waiting);
+}
+
+static void stop(struct reconciler *r, str id)
+{
+    const struct fleet_replica *replica = fleet_find_replica(r->policy->fleet, id);
+    struct work *w = work_find(r, WORK_REPLICA, id);
+
+    if (!w) {
+        /* It was decided and never started. */
+        work_note(work_add(r, WORK_REPLICA, id, NULL), SEEN_GONE, STR("it had not started"));
+        reconciler_poke(r);
+        return;
+    }
+    if (w->seen_pending || !w->plane || w->phase == WORK_STOPS)
+        return;
+    if (!replica_is_permitted(r->policy, replica)) {
+        w->phase = WORK_STOPS;
+        w->plane->ops->stop(w->plane, id, PLANE_NOW);
+    } else if (w->phase == WORK_RUNS) {
+        wait_for_edges(r, w);
+    }
+}
+
+static void forget(struct reconciler *r, str id)
+{
+    for (size_t i = 0; i < r->n_planes; i++) {
+        r->planes[i]->ops->forget_replica(r->planes[i], id);
+        r->planes[i]->ops->forget_deployment(r->planes[i], id);
+    }
+}
+
+void reconciler_act(struct reconciler *r)
+{
+    struct fleet_action action;
+    size_t cursor = 0;
+
+    while (fleet_next_action(r->policy->fleet, &cursor, &action)) {
+        switch (action.kind) {
+        case ACTION_BUILD:
+            build(r, action.id);
+            break;
+        case ACTION_START:
+            start(r, action.id);
+            break;
+        case ACTION_STOP:
+            stop(r, action.id);
+            break;
+        case ACTION_FORGET:
+            forget(r, action.id);
+            break;
+        }
+    }
+}

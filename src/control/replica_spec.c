@@ -1,0 +1,123 @@
+#include "control/replica_spec.h"
+
+#include "base/mem.h"
+#include "control/seal.h"
+
+#include <jansson.h>
+#include <openssl/crypto.h>
+
+/* --- secrets */
+
+static const struct fleet_secret *find_secret(const struct policy *p, struct arena *arena, str team,
+                                              const char *name)
+{
+    return fleet_find_secret(p->fleet, arena_printf(arena, "%.*s/%s", STR_ARG(team), name));
+}
+
+static str open_secret(const struct policy *p, struct arena *arena,
+                       const struct fleet_secret *secret)
+{
+    struct buf plain;
+    str text = STR_NULL;
+
+    buf_init(&plain, 0);
+    if (unseal(p->seal_key, secret->object.key, secret->sealed, &plain) == 0)
+        text = arena_printf(arena, "%.*s=%.*s", STR_ARG(secret->name), STR_ARG(buf_str(&plain)));
+    if (plain.n)
+        OPENSSL_cleanse(plain.p, plain.n);
+    buf_deinit(&plain);
+    return text;
+}
+
+/* A package gets the secrets that its config.yaml names, of its own team. */
+static void add_secrets(struct replica_spec *s, const struct policy *p, str team, str config)
+{
+    json_t *root = json_loadb(config.n ? config.p : "", config.n, 0, NULL);
+    json_t *names = json_object_get(root, "secrets");
+    str *list = arena_zalloc(&s->arena, (json_object_size(names) + 1) * sizeof(*list));
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(names, name, value)
+    {
+        const struct fleet_secret *secret = find_secret(p, &s->arena, team, name);
+        str text = secret ? open_secret(p, &s->arena, secret) : STR_NULL;
+
+        if (text.p)
+            list[s->replica.n_secrets++] = text;
+    }
+    s->replica.secrets = list;
+    json_decref(root);
+}
+
+/* --- the whole */
+
+void replica_spec_init(struct replica_spec *s, const struct policy *p,
+                       const struct fleet_replica *replica)
+{
+    const struct fleet_deployment *d = fleet_find_deployment(p->fleet, replica->deployment);
+    const struct fleet_model *model = d ? fleet_find_model(p->fleet, d->model) : NULL;
+
+    *s = (struct replica_spec){0};
+    arena_init(&s->arena, NULL, 0);
+    s->replica = (struct plane_replica){
+        .id = replica->id,
+        .deployment = replica->deployment,
+        .model = d ? d->model : STR(""),
+        .environment = d ? d->told_environment : STR(""),
+        .region = replica->region,
+        .port = (uint16_t)replica->port,
+        .identity = replica->identity,
+        .package = d ? d->package : STR(""),
+        .config = d ? d->config : STR(""),
+        .drain_limit_ms = p->config->settings.drain_ms,
+    };
+    if (model)
+        add_secrets(s, p, model->team, d->config);
+}
+
+void replica_spec_deinit(struct replica_spec *s)
+{
+    for (size_t i = 0; i < s->replica.n_secrets; i++)
+        OPENSSL_cleanse((char *)s->replica.secrets[i].p, s->replica.secrets[i].n);
+    arena_deinit(&s->arena);
+}
+
+/* --- where it runs */
+
+static bool holds(const struct region_catalogue *regions, str canonical,
+                  const struct region_set *place)
+{
+    struct region_rule_compiled compiled;
+    struct region_rule rule;
+    struct arena arena;
+    str error;
+
+    if (canonical.n == 0)
+        return true;
+    arena_init(&arena, NULL, 0);
+    bool held = region_rule_parse_canonical(canonical, &arena, &rule) &&
+                region_rule_compile(&rule, regions, &arena, &compiled, &error) == 0 &&
+                region_set_within(place, &compiled.inference);
+    arena_deinit(&arena);
+    return held;
+}
+
+bool replica_is_permitted(const struct policy *p, const struct fleet_replica *replica)
+{
+    const struct fleet_deployment *d =
+        replica ? fleet_find_deployment(p->fleet, replica->deployment) : NULL;
+    const struct fleet_environment *e =
+        d && d->environment.n ? fleet_find_environment_of(p->fleet, d->model, d->environment)
+                              : NULL;
+    const struct fleet_group *group = e ? fleet_group_of_environment(p->fleet, e) : NULL;
+    const struct catalog *c = p->catalog;
+    struct region_set place;
+
+    if (!d || !region_resolve(p->config->regions, replica->region, &place))
+        return false;
+    str organization =
+        c->organization_rule < c->n_rules ? c->rules[c->organization_rule].text : STR("");
+    return holds(p->config->regions, organization, &place) &&
+           (!group || holds(p->config->regions, group->rule, &place));
+}

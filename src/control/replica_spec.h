@@ -1,0 +1,20 @@
+#pragma once
+
+/* What a replica is started with, put together from the fleet: its deployment, environment, package
+ * and the secrets that its package names. */
+
+#include "control/policy.h"
+#include "plane/plane.h"
+
+struct replica_spec {
+    struct plane_replica replica;
+    struct arena arena;
+};
+
+void replica_spec_init(struct replica_spec *s, const struct policy *p,
+                       const struct fleet_replica *replica);
+/* Secrets are wiped. */
+void replica_spec_deinit(struct replica_spec *s);
+
+/* Whether the rules of its environment group and of the organisation still hold where it runs. */
+bool replica_is_permitted(const struct policy *p, const struct fleet_replica *replica);
