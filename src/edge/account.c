@@ -81,6 +81,14 @@ static void put_route(struct json_out *j, const struct exchange *x)
     json_close_array(j);
 }
 
+/* What ended it: the first who said goodbye, or this gateway. */
+static unsigned close_code_of(const struct socket *s)
+{
+    if (s->closing)
+        return s->code;
+    return s->up.scan.close_code ? s->up.scan.close_code : s->down.scan.close_code;
+}
+
 static void put_call(struct json_out *j, const struct host_call *call)
 {
     const struct host_route *route = &call->route;
@@ -92,6 +100,11 @@ static void put_call(struct json_out *j, const struct host_call *call)
     if (route->selector == HOST_SELECTS_ENVIRONMENT)
         member_text(j, "environment", route->name);
     member_text(j, "deployment", call->deployment);
+    if (call->socket) {
+        json_member_u64(j, "messages_in", call->socket->up.scan.messages);
+        json_member_u64(j, "messages_out", call->socket->down.scan.messages);
+        json_member_u64(j, "close_code", close_code_of(call->socket));
+    }
     if (call->hold.begun)
         json_member_i64(j, "held_us", call->hold.total_ns / NS_PER_US);
 }

@@ -72,6 +72,9 @@ static void send_own(struct exchange *x, unsigned status, str content_type, str 
     struct http_head head = {
         .status = status, .version = 11, .content_length = (int64_t)body.n, .headers = headers};
 
+    if (status == 426)
+        head.upgrade = HTTP_UPGRADE_WEBSOCKET;
+
     headers[head.n_headers++] = (struct http_header){
         .name = STR("content-type"), .value = content_type, .id = HTTP_HEADER_CONTENT_TYPE};
     for (size_t i = 0; i < n_extra; i++)
@@ -106,7 +109,9 @@ static size_t fault_headers(struct exchange *x, enum fault fault, struct http_he
 
     if (fault_row(fault)->retry == FAULT_RETRY_NO)
         put(headers, &n, STR("x-should-retry"), STR("false"), VALUE_OF_OURS);
-    if (x->retry_after_s && fault_row(fault)->status == 503)
+    if (fault == FAULT_OTHER_VERSION)
+        put(headers, &n, STR("sec-websocket-version"), STR("13"), VALUE_OF_OURS);
+    if (x->retry_after_s && (fault_row(fault)->status == 503 || fault == FAULT_UPGRADE_TIMEOUT))
         put(headers, &n, STR("retry-after"),
             arena_printf(&x->arena, "%lld", (long long)x->retry_after_s), VALUE_OF_OURS);
     if (fault_row(fault)->status == 401)

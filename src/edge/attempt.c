@@ -136,8 +136,12 @@ static void on_head(void *ctx, struct stream *s, const struct http_head *head, e
     struct attempt *a = ctx;
 
     (void)s;
-    if (head->status < 200)
+    if (head->status < 200 && head->status != 101)
         return;
+    if (head->status == 101 && websocket_judge_answer(owner(a)->head, head) != WEBSOCKET_ACCEPTED) {
+        fail(a, ROUTE_OUTCOME_PROTOCOL_ERROR);
+        return;
+    }
     a->first_byte_ns = clock_monotonic_ns();
     a->status = head->status;
     a->ended = end == STREAM_END;
@@ -157,6 +161,10 @@ static void on_body(void *ctx, struct stream *s, str slice)
     struct exchange *x = owner(a);
 
     (void)s;
+    if (x->state == EXCHANGE_TUNNEL) {
+        socket_from_replica(x, slice);
+        return;
+    }
     deadline_set(worker_of(a)->loop, &a->timer, a->idle_ms);
     if (x->parked == a) {
         /* Copied: it may still become the client's answer. No credit is returned, so the stream's
@@ -174,6 +182,10 @@ static void on_end(void *ctx, struct stream *s, const struct http_head *trailers
 
     (void)s;
     (void)trailers;
+    if (x->state == EXCHANGE_TUNNEL) {
+        socket_replica_ended(x);
+        return;
+    }
     a->ended = true;
     deadline_cancel(&a->timer);
     if (x->parked != a)
@@ -185,7 +197,9 @@ static void on_writable(void *ctx, struct stream *s)
     struct attempt *a = ctx;
 
     (void)s;
-    if (owner(a)->call)
+    if (owner(a)->state == EXCHANGE_TUNNEL)
+        socket_is_writable(owner(a));
+    else if (owner(a)->call)
         upload_pump(owner(a), a);
     else if (!a->sent)
         send_body(a);
@@ -216,6 +230,10 @@ static void on_reset(void *ctx, struct stream *s, enum stream_reset why, bool un
     if (x->parked == a) {
         a->broken = true;
         attempt_end(a, ROUTE_OUTCOME_ANSWERED_RETRYABLE);
+        return;
+    }
+    if (x->state == EXCHANGE_TUNNEL) {
+        socket_lost_replica(x);
         return;
     }
     if (a->status) {

@@ -162,6 +162,7 @@ void derive_for_host(struct attempt *a, struct exchange *x, const struct catalog
 
     a->head = begin_head(x, e, target,
                          call->upload.has_body ? x->head->content_length : HTTP_LENGTH_NONE);
+    a->head->upgrade = x->head->upgrade;
     add_header(a->head, STR("x-baseten-request-id"), str_make(call->id, sizeof(call->id)),
                HTTP_HEADER_OTHER);
     for (size_t i = 0; i < x->head->n_headers; i++)

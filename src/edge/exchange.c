@@ -20,9 +20,11 @@ enum { SPARE_MAX = 256 };
 static const unsigned allowed_moves[] = {
     [EXCHANGE_READING] = TO(TRYING) | TO(ASKING) | TO(ANSWERING) | TO(OVER),
     [EXCHANGE_WAITING] = TO(TRYING) | TO(ANSWERING) | TO(OVER),
-    [EXCHANGE_TRYING] = TO(WAITING) | TO(HOLDING) | TO(RELAYING) | TO(ANSWERING) | TO(OVER),
+    [EXCHANGE_TRYING] =
+        TO(WAITING) | TO(TUNNEL) | TO(HOLDING) | TO(RELAYING) | TO(ANSWERING) | TO(OVER),
     [EXCHANGE_HOLDING] = TO(RELAYING) | TO(ANSWERING) | TO(OVER),
     [EXCHANGE_RELAYING] = TO(OVER),
+    [EXCHANGE_TUNNEL] = TO(OVER),
     [EXCHANGE_ASKING] = TO(ANSWERING) | TO(OVER),
     [EXCHANGE_ANSWERING] = TO(OVER),
     [EXCHANGE_OVER] = 0,
@@ -105,6 +107,8 @@ void exchange_finish(struct exchange *x, enum metric_word outcome)
     if (x->call) {
         hold_end(x);
         deadline_cancel(&x->call->hold.deadline);
+        if (x->call->socket)
+            socket_deinit(x->call->socket);
     }
     exchange_drop_attempt(x->attempt, outcome == WORD_CANCELLED ? ROUTE_OUTCOME_CANCELLED
                                                                 : ROUTE_OUTCOME_BROKEN);
@@ -261,6 +265,10 @@ static void on_body(void *ctx, struct stream *s, str slice)
     const struct catalog *c = worker_catalog(x->worker);
 
     x->bytes_in += slice.n;
+    if (x->state == EXCHANGE_TUNNEL) {
+        socket_from_client(x, slice);
+        return;
+    }
     if (x->call) {
         upload_take(x, slice);
         return;
@@ -290,7 +298,9 @@ static void on_end(void *ctx, struct stream *s, const struct http_head *trailers
 
     (void)s;
     (void)trailers;
-    if (x->call)
+    if (x->state == EXCHANGE_TUNNEL)
+        socket_client_ended(x);
+    else if (x->call)
         upload_end(x);
     else if (x->state == EXCHANGE_READING)
         body_is_complete(x);
@@ -298,8 +308,13 @@ static void on_end(void *ctx, struct stream *s, const struct http_head *trailers
 
 static void on_writable(void *ctx, struct stream *s)
 {
+    struct exchange *x = ctx;
+
     (void)s;
-    relay_resume(ctx);
+    if (x->state == EXCHANGE_TUNNEL)
+        socket_is_writable(x);
+    else
+        relay_resume(x);
 }
 
 /* The client is gone: whatever goes on upstream for it ends now. */

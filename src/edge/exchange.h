@@ -18,6 +18,8 @@
  *                         │         RELAYING excepted            │
  *                         └──────────────► OVER ◄────────────────┘
  *
+ * A replica's 101 leads from TRYING to TUNNEL instead (socket.h), and from there to OVER.
+ *
  * A client that goes away moves it to OVER from every state, which cancels the attempt at once.
  * Retrying is possible up to HOLDING's beginning: once an answer is committed and the request sent,
  * the body's memory is given back.
@@ -40,6 +42,7 @@ enum exchange_state {
     EXCHANGE_TRYING,
     EXCHANGE_HOLDING,
     EXCHANGE_RELAYING,
+    EXCHANGE_TUNNEL,
     EXCHANGE_ASKING,
     EXCHANGE_ANSWERING,
     EXCHANGE_OVER,

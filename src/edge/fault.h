@@ -52,6 +52,8 @@ enum fault_retry { FAULT_RETRY_UNSAID, FAULT_RETRY_NO };
       "client_error")                                                                              \
     X(UNSUPPORTED_MEDIA_TYPE, 415, "invalid_request_error", "unsupported_media_type", NO,          \
       "client_error")                                                                              \
+    X(UPGRADE_TIMEOUT, 408, "service_unavailable", "upgrade_timeout", UNSAID, "timeout")           \
+    X(OTHER_VERSION, 426, "invalid_request_error", "websocket_version", NO, "client_error")        \
     X(UPSTREAM_ERROR, 502, "upstream_error", "upstream_error", UNSAID, "model_unavailable")        \
     X(UPSTREAM_REDIRECT, 502, "upstream_error", "upstream_redirect", NO, "application_error")      \
     X(SERVICE_UNAVAILABLE, 503, "service_unavailable", "service_unavailable", UNSAID,              \

@@ -17,7 +17,7 @@ bool hold_is_due(const struct exchange *x, const struct host_place *place)
 static void refuse(struct exchange *x, str why)
 {
     x->retry_after_s = RETRY_AFTER_S;
-    exchange_refuse(x, FAULT_NOT_READY,
+    exchange_refuse(x, x->head->upgrade ? FAULT_UPGRADE_TIMEOUT : FAULT_NOT_READY,
                     arena_printf(&x->arena, "no replica of deployment \"%.*s\" is ready; %.*s",
                                  STR_ARG(x->call->deployment), STR_ARG(why)),
                     STR_NULL);

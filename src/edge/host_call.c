@@ -145,13 +145,10 @@ static str why_not_for_key(const struct catalog_key *key, const struct host_rout
 
 static bool key_allows(struct exchange *x, const struct catalog *c, const struct host_place *place)
 {
-    const struct catalog_key *key =
-        x->key_revision == c->revision ? &c->keys[x->key_index] : catalog_find_key(c, x->key_hash);
+    const struct catalog_key *key = exchange_present_key(x, c, SCOPE_INFERENCE);
 
-    if (!key) {
-        exchange_refuse_key(x, FAULT_INVALID_API_KEY);
+    if (!key)
         return false;
-    }
     str why = why_not_for_key(key, &x->call->route, place);
     if (why.n)
         exchange_refuse(x, FAULT_KEY_LIMITED, why, STR_NULL);
@@ -315,6 +312,30 @@ static void refuse_path(struct exchange *x, enum host_route_outcome outcome)
     exchange_refuse(x, fault, message, STR_NULL);
 }
 
+/* A WebSocket path is for WebSockets; what sync/{path} is for, the model knows. */
+static bool upgrade_is_fine(struct exchange *x)
+{
+    if (x->head->upgrade == HTTP_UPGRADE_NONE) {
+        if (x->call->route.operation != HOST_WEBSOCKET)
+            return true;
+        exchange_refuse(x, FAULT_NO_UPGRADE,
+                        STR("this path is for WebSockets: expected Upgrade: websocket"), STR_NULL);
+        return false;
+    }
+    switch (websocket_judge_request(x->head)) {
+    case WEBSOCKET_OTHER_VERSION:
+        exchange_refuse(x, FAULT_OTHER_VERSION, STR("expected Sec-WebSocket-Version: 13"),
+                        STR_NULL);
+        return false;
+    case WEBSOCKET_BAD_KEY:
+        exchange_refuse(x, FAULT_NO_UPGRADE, STR("Sec-WebSocket-Key is not 16 bytes in base64"),
+                        STR_NULL);
+        return false;
+    default:
+        return true;
+    }
+}
+
 bool host_call_accept(struct exchange *x, const struct catalog *c)
 {
     struct host_call *call = x->call;
@@ -341,7 +362,7 @@ bool host_call_accept(struct exchange *x, const struct catalog *c)
         return false;
     }
     int64_t length = x->head->content_length;
-    return !body_too_large(x, c, length > 0 ? (uint64_t)length : 0);
+    return upgrade_is_fine(x) && !body_too_large(x, c, length > 0 ? (uint64_t)length : 0);
 }
 
 /* --- counting: whoever leaves one demand is in the next one first, so that none is freed under it.

@@ -13,6 +13,7 @@
 #include "edge/demand.h"
 #include "edge/hold.h"
 #include "edge/host_route.h"
+#include "edge/socket.h"
 #include "edge/upload.h"
 
 struct exchange;
@@ -29,6 +30,7 @@ struct host_call {
     char id[HOST_CALL_ID_BYTES]; /* x-baseten-request-id */
     struct upload upload;
     struct hold hold;
+    struct socket *socket;       /* NULL: it is none, or none yet */
     struct demand *demand;       /* that it counts in; NULL: none yet */
     struct policy_request asked; /* of the newest permit; its key and environment are of then */
 };

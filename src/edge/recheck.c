@@ -39,6 +39,8 @@ static bool present_permit(const struct exchange *x, const struct catalog *c,
     str subject;
 
     request.key = catalog_find_key(c, x->key_hash);
+    if (request.key && !(request.key->scopes & SCOPE_INFERENCE))
+        request.key = NULL;
     host_call_find(x, c, ret_place);
     request.environment = ret_place->environment;
     return request.key && ret_place->deployment &&
@@ -65,6 +67,10 @@ static bool is_permitted(const struct exchange *x, const struct attempt *a, cons
 
 static void cut(struct exchange *x)
 {
+    if (x->state == EXCHANGE_TUNNEL) {
+        socket_forbid(x);
+        return;
+    }
     exchange_drop_attempt(x->attempt, ROUTE_OUTCOME_POLICY_CHANGED);
     if (x->state != EXCHANGE_TRYING) {
         exchange_finish(x, WORD_BROKEN);

@@ -335,6 +335,11 @@ static enum exchange_relay relay_of(const struct exchange *x, const struct http_
 
 void relay_begin(struct exchange *x, const struct http_head *head, enum stream_end end)
 {
+    if (head->status == 101) {
+        x->relay = RELAY_RAW;
+        socket_begin(x, head);
+        return;
+    }
     x->relay = relay_of(x, head);
     if (x->attempt->sent && !x->call)
         exchange_free_body(x);

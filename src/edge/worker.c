@@ -345,10 +345,23 @@ bool worker_init(struct worker *w, struct edge *edge, unsigned index, const stru
     return true;
 }
 
+/* Nothing runs any more: the loop is turned by hand for the goodbyes to leave. */
+static void end_sockets(struct worker *w)
+{
+    list_for_each_safe (node, &w->exchanges) {
+        struct exchange *x = list_entry(node, struct exchange, link);
+
+        if (x->state == EXCHANGE_TUNNEL)
+            socket_end(x, WEBSOCKET_RESTART, STR("this gateway ends"));
+    }
+    loop_turn(w->loop, 0);
+}
+
 void worker_deinit(struct worker *w)
 {
     if (!w->loop)
         return;
+    end_sockets(w);
     while (!list_empty(&w->exchanges))
         exchange_finish(list_first(&w->exchanges, struct exchange, link), WORD_CANCELLED);
     http_server_free(w->server);

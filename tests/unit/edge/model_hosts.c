@@ -225,7 +225,9 @@ struct policy policy_default(void)
                            .predict_bytes = s.predict_bytes,
                            .held_bytes = s.held_bytes,
                            .held_requests = s.held_requests,
-                           .hold_ms = s.hold_ms};
+                           .hold_ms = s.hold_ms,
+                           .socket_idle_ms = s.socket_idle_ms,
+                           .message_bytes = s.message_bytes};
 }
 
 enum { RULE_EU, RULE_US, RULES };
@@ -410,6 +412,8 @@ static void make_policy(struct model_hosts *g, const struct policy *p, struct bu
     c->settings.held_bytes = p->held_bytes;
     c->settings.held_requests = p->held_requests;
     c->settings.hold_ms = p->hold_ms;
+    c->settings.socket_idle_ms = p->socket_idle_ms;
+    c->settings.message_bytes = p->message_bytes;
     c->settings.allowed_fails = 1000;
     add_rules(c, p);
     add_models(c, g, p);
@@ -483,15 +487,19 @@ static void remove_dir(const char *dir)
     rmdir(dir);
 }
 
-void model_hosts_stop(struct model_hosts *g)
+void model_hosts_end(struct model_hosts *g)
 {
     void *status;
 
-    for (size_t i = 0; i < REPLICAS; i++)
-        atomic_store(&g->replicas[i].stopping, true);
     kill(getpid(), SIGTERM);
     pthread_join(g->thread, &status);
     assert((intptr_t)status == EXIT_SUCCESS);
+}
+
+void model_hosts_free(struct model_hosts *g)
+{
+    for (size_t i = 0; i < REPLICAS; i++)
+        atomic_store(&g->replicas[i].stopping, true);
     for (size_t i = 0; i < REPLICAS; i++) {
         pthread_join(g->replicas[i].thread, NULL);
         close(g->replicas[i].fd);
@@ -504,6 +512,14 @@ void model_hosts_stop(struct model_hosts *g)
     buf_deinit(&g->answer);
     remove_dir(g->dir);
     mem_free(g);
+}
+
+void model_hosts_stop(struct model_hosts *g)
+{
+    for (size_t i = 0; i < REPLICAS; i++)
+        atomic_store(&g->replicas[i].stopping, true);
+    model_hosts_end(g);
+    model_hosts_free(g);
 }
 
 struct replica *model_hosts_replica(struct model_hosts *g, size_t i)

@@ -43,7 +43,8 @@ struct policy {
     bool key_gone;   /* the first key */
     uint64_t replay_bytes, predict_bytes, held_bytes;
     uint32_t held_requests;
-    int64_t hold_ms;
+    int64_t hold_ms, socket_idle_ms;
+    uint64_t message_bytes;
 };
 
 /* Models below the domain "d.test" (kind, id, team; environments → deployment, replicas):
@@ -65,6 +66,10 @@ struct control *model_hosts_control(struct model_hosts *g);
 struct policy policy_default(void);
 struct model_hosts *model_hosts_start(const struct policy *p);
 void model_hosts_stop(struct model_hosts *g);
+
+/* The same in two steps: the gateway has ended, everything else is still there. */
+void model_hosts_end(struct model_hosts *g);
+void model_hosts_free(struct model_hosts *g);
 
 /* In force on every worker when it returns. */
 void model_hosts_publish(struct model_hosts *g, const struct policy *p);
