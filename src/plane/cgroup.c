@@ -1,6 +1,7 @@
 #include "plane/cgroup.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "plane/files.h"
 
@@ -35,9 +36,23 @@ static int write_value(int folder, const char *name, const char *value)
     return r;
 }
 
+/* A limit that is expected and does not hold should be known of. */
+static int offer(int folder, const char *path, const char *controller)
+{
+    char value[32];
+
+    snprintf(value, sizeof(value), "+%s", controller);
+    int r = write_value(folder, "cgroup.subtree_control", value);
+    if (r != -ENOENT && r != -EINVAL)
+        return r;
+    log_event(LOG_WARN, "plane_limit_unavailable", LOG_STR("cgroup", str_of(path)),
+              LOG_STR("controller", str_of(controller)));
+    return 0;
+}
+
 int cgroup_prepare(const char *path)
 {
-    static const char *const controllers[] = {"+memory", "+cpu"};
+    static const char *const controllers[] = {"memory", "cpu"};
     struct statfs about;
     int folder = open_folder(path);
     int r = 0;
@@ -48,12 +63,8 @@ int cgroup_prepare(const char *path)
         r = -EINVAL;
     if (r == 0 && faccessat(folder, "cgroup.procs", W_OK, 0) < 0)
         r = -errno;
-    for (size_t i = 0; r == 0 && i < COUNT_OF(controllers); i++) {
-        int offered = write_value(folder, "cgroup.subtree_control", controllers[i]);
-
-        /* ENOENT: not offered here. EBUSY: processes are in the folder itself. */
-        r = offered == -ENOENT || offered == -EINVAL ? 0 : offered;
-    }
+    for (size_t i = 0; r == 0 && i < COUNT_OF(controllers); i++)
+        r = offer(folder, path, controllers[i]);
     close(folder);
     return r;
 }

@@ -50,7 +50,13 @@ void process_trash_empty(struct process_plane *p)
     p->trash_again = p->trash_pidfd.fd >= 0;
     if (p->trash_again || process_path(p, "trash", NULL, path) < 0 || access(path, F_OK) < 0)
         return;
-    int r = -posix_spawn(&pid, "/bin/rm", NULL, NULL, argv, env);
+    posix_spawn_file_actions_t files;
+
+    /* What it cannot delete because something was added meanwhile, the next one does. */
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    int r = -posix_spawn(&pid, "/bin/rm", &files, NULL, argv, env);
+    posix_spawn_file_actions_destroy(&files);
     int fd = r == 0 ? pidfd_open(pid, 0) : r;
     p->trash_pidfd = (struct loop_io){.fd = fd < 0 ? -1 : fd, .on_event = on_deleted};
     if (fd >= 0)

@@ -14,6 +14,7 @@ struct row {
     const char *region;
     const char *ca_pem; /* NULL: plaintext */
     enum catalog_endpoint_state state;
+    const char *identity; /* NULL: none */
 };
 
 static struct publisher *publisher;
@@ -57,6 +58,7 @@ static struct endpoint_state **publish(const struct row *rows, size_t n)
                                                     .tls = rows[i].ca_pem,
                                                     .ca_pem = str_of(rows[i].ca_pem),
                                                     .region_name = str_of(rows[i].region),
+                                                    .identity = str_of(rows[i].identity),
                                                     .state = rows[i].state};
     c->n_endpoints = n;
     registry_attach(registry, c, NULL);
@@ -77,13 +79,16 @@ static void pass(void)
 static void test_a_state_is_what_its_endpoint_says(void)
 {
     begin();
-    struct endpoint_state **states = PUBLISH({.id = "e0", .origin = 5, .region = "aws-eu-west-1"},
-                                             {.id = "e1", .origin = 6, .region = ""});
+    struct endpoint_state **states =
+        PUBLISH({.id = "e0", .origin = 5, .region = "aws-eu-west-1", .identity = "0a0b"},
+                {.id = "e1", .origin = 6, .region = ""});
 
     CHECK_STR(str_of(states[0]->id), "e0");
     CHECK_INT(states[0]->origin_revision, 5);
     CHECK_STR(states[0]->origin.host, "up.example");
     CHECK_INT(states[0]->origin.port, 80);
+    CHECK_STR(states[0]->origin.identity, "0a0b");
+    CHECK_INT(states[1]->origin.identity.n, 0);
     CHECK(!states[0]->origin.tls && !states[0]->unusable);
     CHECK_STR(str_of(states[0]->region), "aws-eu-west-1");
     CHECK_STR(metrics_label_text(states[0]->region_label), "aws-eu-west-1");

@@ -1,3 +1,4 @@
+#include "http/identity.h"
 #include "route/connector.h"
 
 #include "unit/http/recorder.h"
@@ -297,6 +298,34 @@ static void test_a_probe_without_answer_has_no_head(void)
     finish();
 }
 
+static void test_a_probe_asks_first_who_is_there(void)
+{
+    static const char somebody[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: "
+                                   "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n\r\n";
+    struct buf heard = {0};
+
+    memset(&probed, 0, sizeof(probed));
+    begin();
+    w.states[0]->origin.identity =
+        STR("0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20");
+    w.c->endpoints[0].credential = STR("upstream-secret");
+    CHECK_INT(connector_probe(connector, &w.c->endpoints[0], w.states[0], STR("/health"),
+                              PROBE_WITH_CREDENTIAL, 60000, on_probed, NULL),
+              0);
+    int fd = accept_peer();
+    peer_send(fd, somebody);
+    TURN_UNTIL(loop, probed.done);
+    while (peer_read(fd, &heard))
+        loop_turn(loop, 5);
+    CHECK(!probed.had_head);
+    CHECK(str_starts(buf_str(&heard), STR("AMBIT1 ")));
+    CHECK_INT(heard.n, IDENTITY_CHALLENGE_BYTES);
+    w.states[0]->origin.identity = STR_NULL;
+    buf_deinit(&heard);
+    close(fd);
+    finish();
+}
+
 static void test_a_probe_with_a_stale_state_is_refused(void)
 {
     begin();
@@ -338,6 +367,7 @@ int main(void)
     RUN(test_a_probe_is_a_get_without_content);
     RUN(test_a_probe_may_show_the_endpoints_own_credential);
     RUN(test_a_probe_without_answer_has_no_head);
+    RUN(test_a_probe_asks_first_who_is_there);
     RUN(test_a_probe_with_a_stale_state_is_refused);
     RUN(test_a_probe_ends_with_its_connector);
     resolver_free(resolver);
