@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -295,6 +296,29 @@ static int unknown_verb(const char *command, str wrong, const struct client_verb
     return CLI_USAGE;
 }
 
+static bool is_utf8(str text)
+{
+    while (text.n) {
+        int n = utf8_length(text);
+
+        if (n <= 0)
+            return false;
+        text = str_from(text, (size_t)n);
+    }
+    return true;
+}
+
+int client_check_words(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (is_utf8(str_of(argv[i])))
+            continue;
+        fprintf(stderr, "ambit %s: argument %d is no UTF-8 text\n", argv[0], i);
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
 int client_dispatch(int argc, char **argv, const struct client_verb *verbs, size_t n_verbs)
 {
     const char *command = argv[0];
@@ -311,7 +335,8 @@ int client_dispatch(int argc, char **argv, const struct client_verb *verbs, size
         /* Messages of the options' parser begin with it. */
         snprintf(name, sizeof(name), "%s %s", command, verbs[i].name);
         argv[1] = name;
-        return verbs[i].run(argc - 1, argv + 1);
+        return client_check_words(argc - 1, argv + 1) == CLI_OK ? verbs[i].run(argc - 1, argv + 1)
+                                                                : CLI_USAGE;
     }
     return unknown_verb(command, verb, verbs, n_verbs);
 }

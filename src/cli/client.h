@@ -52,6 +52,10 @@ void client_print_json(const json_t *value);
 /* Warns on standard error if a change is not in force on every edge yet. */
 void client_warn_if_pending(const char *command, const json_t *answer);
 
+/* CLI_USAGE after a message if a word is no UTF-8, of which JSON cannot be made: left out of a body
+ * it would mean something else. client_dispatch does it for all verbs. */
+int client_check_words(int argc, char **argv);
+
 /* A command with verbs: `ambit customer new ...`. */
 struct client_verb {
     const char *name;

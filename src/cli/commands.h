@@ -39,6 +39,7 @@ enum { CLI_OK = EXIT_SUCCESS, CLI_FAILED = EXIT_FAILURE, CLI_USAGE = 2 };
     X(team, "team", "list and make teams")                                                         \
     X(user, "user", "users, their roles and keys")                                                 \
     X(instance_types, "instance-types", "list instance types")                                     \
+    X(usage, "usage", "show which deployment was in which environment, where, how long")           \
     X(replica, "replica", NULL)                                                                    \
     X(build, "build", NULL)
 

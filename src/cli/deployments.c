@@ -4,6 +4,8 @@
  */
 
 #include "base/mem.h"
+#include "cli/env_settings.h"
+#include "cli/external.h"
 #include "cli/registry.h"
 #include "cli/table.h"
 
@@ -96,6 +98,68 @@ static int run_retry(int argc, char **argv)
                         argc, argv);
 }
 
+static void print_config(const json_t *answer)
+{
+    const char *text = json_string_value(json_object_get(answer, "raw_config"));
+
+    if (text)
+        printf("%s", text);
+    else
+        client_print_json(json_object_get(answer, "config"));
+}
+
+static int run_config(int argc, char **argv)
+{
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit deployments config MODEL DEPLOYMENT",
+                                .about = "The config.yaml that it was pushed with.",
+                                .operands = ONE_DEPLOYMENT,
+                                .method = "GET",
+                                .path = "/v1/models/{}/deployments/{}/config",
+                                .print = print_config},
+        argc, argv);
+}
+
+/* --- autoscaling */
+
+static int update_body(const char *command, void *ctx, json_t **ret_body)
+{
+    json_t *body = json_object();
+    int status = env_settings_put(command, ctx, body);
+
+    *ret_body = json_incref(json_object_get(body, "autoscaling_settings"));
+    json_decref(body);
+    if (status == CLI_OK && !*ret_body) {
+        fprintf(stderr, "ambit %s: nothing to change; `ambit %s --help` lists the settings\n",
+                command, command);
+        status = CLI_USAGE;
+    }
+    return status;
+}
+
+static int run_update(int argc, char **argv)
+{
+    struct env_settings settings = {0};
+    struct cli_option options[ENV_SETTINGS_AUTOSCALING + 1];
+
+    env_settings_autoscaling_options(&settings, options);
+    int status = registry_run(
+        &(struct registry_verb){.usage = "ambit deployments update MODEL DEPLOYMENT OPTION ...",
+                                .about = "Changes its autoscaling until its environment says "
+                                         "otherwise.",
+                                .operands = ONE_DEPLOYMENT,
+                                .method = "PATCH",
+                                .path = "/v1/models/{}/deployments/{}/autoscaling_settings",
+                                .options = options,
+                                .n_options = COUNT_OF(options),
+                                .body = update_body,
+                                .ctx = &settings,
+                                .print = registry_print_status},
+        argc, argv);
+    env_settings_deinit(&settings);
+    return status;
+}
+
 /* --- promotion to production */
 
 struct promote_words {
@@ -171,6 +235,9 @@ int cli_deployments(int argc, char **argv)
     static const struct client_verb verbs[] = {
         {"list", "list a model's deployments", run_list},
         {"get", "show one", run_get},
+        {"create", "add a server that others run", deployments_run_create},
+        {"config", "show its config.yaml", run_config},
+        {"update", "change its autoscaling", run_update},
         {"activate", "start one that was deactivated", run_activate},
         {"deactivate", "stop one", run_deactivate},
         {"retry", "build or start a failed one again", run_retry},

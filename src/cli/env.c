@@ -68,13 +68,22 @@ static int run_deactivate(int argc, char **argv)
                   "POST", "/v1/models/{}/environments/{}/deactivate", "deactivated");
 }
 
-static void print_message(const json_t *answer)
+static int run_promotions(int argc, char **argv)
 {
-    const char *status = json_string_value(json_object_get(answer, "status"));
-    const char *message = json_string_value(json_object_get(answer, "message"));
+    static const char *const head[] = {"PROMOTION", "STATUS", "DEPLOYMENT", "REDEPLOYED",
+                                       "WHY",       "BEGAN",  "ENDED",      "ERROR"};
+    static const char *const members[] = {"id",         "status",       "candidate_deployment_id",
+                                          "redeployed", "reason",       "started_at",
+                                          "ended_at",   "error_message"};
+    static const struct registry_table table = {head, members, COUNT_OF(head)};
 
-    printf("%s%s%s\n", status ? status : "done", message && *message ? ": " : "",
-           message ? message : "");
+    return registry_run_list(
+        &(struct registry_list){.usage = "ambit env promotions MODEL ENVIRONMENT",
+                                .about = "The promotions to it, newest first.",
+                                .path = "/v1/models/{}/environments/{}/promotions",
+                                .operands = ONE_ENVIRONMENT,
+                                .table = &table},
+        argc, argv);
 }
 
 static int run_cancel(int argc, char **argv)
@@ -86,7 +95,7 @@ static int run_cancel(int argc, char **argv)
                                 .operands = ONE_ENVIRONMENT,
                                 .method = "POST",
                                 .path = "/v1/models/{}/environments/{}/cancel_promotion",
-                                .print = print_message},
+                                .print = registry_print_status},
         argc, argv);
 }
 
@@ -122,7 +131,7 @@ static int run_update(int argc, char **argv)
                                 .n_options = COUNT_OF(options),
                                 .body = update_body,
                                 .ctx = &settings,
-                                .print = print_message},
+                                .print = registry_print_status},
         argc, argv);
     env_settings_deinit(&settings);
     return status;
@@ -201,6 +210,7 @@ int cli_env(int argc, char **argv)
         {"activate", "start its deployment", run_activate},
         {"deactivate", "stop its deployment", run_deactivate},
         {"promote", "make a deployment the one that it serves", env_run_promote},
+        {"promotions", "list the promotions to it", run_promotions},
         {"cancel", "cancel the promotion that is in progress", run_cancel},
     };
 

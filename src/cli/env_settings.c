@@ -7,25 +7,19 @@
 enum kind { KIND_NUMBER, KIND_TRUTH, KIND_TEXT };
 
 struct setting {
-    const char *option, *group, *inner; /* `inner`: an object inside the group, NULL: none */
-    const char *member;
+    const char *option, *group, *member;
     enum kind kind;
     const char *value, *help;
 };
 
 #define AUTOSCALING(option, member, value, help)                                                   \
     {                                                                                              \
-        option, "autoscaling_settings", NULL, member, KIND_NUMBER, value, help                     \
+        option, "autoscaling_settings", member, KIND_NUMBER, value, help                           \
     }
 #define PROMOTION(option, member, kind, value, help)                                               \
     {                                                                                              \
-        option, "promotion_settings", NULL, member, kind, value, help                              \
+        option, "promotion_settings", member, kind, value, help                                    \
     }
-#define ROLLING(option, member, value, help)                                                       \
-    {                                                                                              \
-        option, "promotion_settings", "rolling_deploy_config", member, KIND_NUMBER, value, help    \
-    }
-
 static const struct setting settings[] = {
     AUTOSCALING("min-replica", "min_replica", "N", "replicas that always run (0)"),
     AUTOSCALING("max-replica", "max_replica", "N", "the most that run (1)"),
@@ -45,35 +39,33 @@ static const struct setting settings[] = {
               "make a new deployment from the package at each promotion (false)"),
     PROMOTION("promotion-cleanup-strategy", "promotion_cleanup_strategy", KIND_TEXT, "WORD",
               "of the deployment that was replaced: SCALE_TO_ZERO (the default), KEEP, DEACTIVATE"),
-    PROMOTION("rolling-deploy", "rolling_deploy", KIND_TRUTH, "true|false",
-              "replace replicas step by step (false)"),
-    ROLLING("max-surge-percent", "max_surge_percent", "PERCENT", "of rolling deploys (10)"),
-    ROLLING("max-unavailable-percent", "max_unavailable_percent", "PERCENT",
-            "of rolling deploys (0)"),
-    ROLLING("stabilization-time-seconds", "stabilization_time_seconds", "SECONDS",
-            "between the steps of rolling deploys (0)"),
-    ROLLING("replica-overhead-percent", "replica_overhead_percent", "PERCENT",
-            "of rolling deploys (0)"),
-    PROMOTION("ramp-up-while-promoting", "ramp_up_while_promoting", KIND_TRUTH, "true|false",
-              "move traffic little by little (false)"),
-    PROMOTION("ramp-up-duration-seconds", "ramp_up_duration_seconds", KIND_NUMBER, "SECONDS",
-              "over which it moves (600)"),
 };
 _Static_assert(COUNT_OF(settings) == ENV_SETTINGS, "a value for each setting");
 
-void env_settings_options(struct env_settings *s,
-                          struct cli_option ret_options[ENV_SETTINGS_OPTIONS])
+static void list_options(struct env_settings *s, size_t n, struct cli_option *ret_options)
 {
-    for (size_t i = 0; i < ENV_SETTINGS; i++)
+    for (size_t i = 0; i < n; i++)
         ret_options[i] = (struct cli_option){settings[i].option, CLI_OPTION_TEXT,  &s->values[i],
                                              settings[i].value,  settings[i].help, 0};
-    ret_options[ENV_SETTINGS] =
+    ret_options[n] =
         (struct cli_option){"reset",
                             CLI_OPTION_LIST,
                             &s->reset,
                             "NAME",
                             "back to its default: one of the settings above (may be repeated)",
                             0};
+}
+
+void env_settings_options(struct env_settings *s,
+                          struct cli_option ret_options[ENV_SETTINGS_OPTIONS])
+{
+    list_options(s, ENV_SETTINGS, ret_options);
+}
+
+void env_settings_autoscaling_options(struct env_settings *s,
+                                      struct cli_option ret_options[ENV_SETTINGS_AUTOSCALING + 1])
+{
+    list_options(s, ENV_SETTINGS_AUTOSCALING, ret_options);
 }
 
 void env_settings_deinit(struct env_settings *s)
@@ -96,9 +88,7 @@ static json_t *object_in(json_t *outer, const char *name)
 
 static void put(json_t *body, const struct setting *s, json_t *value)
 {
-    json_t *group = object_in(body, s->group);
-
-    json_object_set_new(s->inner ? object_in(group, s->inner) : group, s->member, value);
+    json_object_set_new(object_in(body, s->group), s->member, value);
 }
 
 /* NULL: it is none of the kind. */

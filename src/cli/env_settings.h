@@ -5,7 +5,11 @@
 
 #include "cli/client.h"
 
-enum { ENV_SETTINGS = 17, ENV_SETTINGS_OPTIONS = ENV_SETTINGS + 1 };
+enum {
+    ENV_SETTINGS = 10,
+    ENV_SETTINGS_AUTOSCALING = 8, /* the first of them */
+    ENV_SETTINGS_OPTIONS = ENV_SETTINGS + 1,
+};
 
 struct env_settings {
     const char *values[ENV_SETTINGS]; /* as written; NULL: not said */
@@ -14,6 +18,9 @@ struct env_settings {
 
 void env_settings_options(struct env_settings *s,
                           struct cli_option ret_options[ENV_SETTINGS_OPTIONS]);
+/* Only those of autoscaling, and --reset. */
+void env_settings_autoscaling_options(struct env_settings *s,
+                                      struct cli_option ret_options[ENV_SETTINGS_AUTOSCALING + 1]);
 void env_settings_deinit(struct env_settings *s);
 
 /* Adds `autoscaling_settings` and `promotion_settings`, where there are any, to a body: CLI_OK, or

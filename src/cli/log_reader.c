@@ -107,7 +107,7 @@ static void put_text(struct buf *to, const char *name, const char *value)
     client_put_encoded(to, value);
 }
 
-static json_t *ask(const struct log_reader *r, int64_t from_ms)
+static json_t *ask(struct log_reader *r, int64_t from_ms)
 {
     json_t *answer = NULL, *rows = NULL;
     struct buf path;
@@ -122,6 +122,11 @@ static json_t *ask(const struct log_reader *r, int64_t from_ms)
     buf_put_char(&path, '\0');
     if (client_call(r->command, "GET", path.p, NULL, &answer) == CLI_OK)
         rows = json_incref(json_object_get(answer, "logs"));
+    if (json_is_true(json_object_get(answer, "truncated")) && !r->left_out) {
+        r->left_out = true;
+        fprintf(stderr, "ambit %s: the log is too long: older lines of this time are left out\n",
+                r->command);
+    }
     json_decref(answer);
     buf_deinit(&path);
     return rows;

@@ -28,6 +28,7 @@ struct log_reader {
     const char *path; /* "/v1/models/…/logs" */
     struct log_filter filter;
     int64_t from_ms; /* wall clock: where the next reading begins */
+    bool left_out;   /* the server did not read all of it, which has been said */
     json_t *seen;    /* "time replica message" of that window: how often */
 };
 

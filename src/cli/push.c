@@ -17,7 +17,7 @@
 enum place {
     PLACE_NONE,  /* no environment was named */
     PLACE_THERE, /* the model has it, or will have it from its making */
-    PLACE_NEW,   /* it has to be made: its group is there */
+    PLACE_NEW,   /* it will be made: its group is there */
 };
 
 struct push {
@@ -143,14 +143,6 @@ static int upload(const struct push *p)
     return status;
 }
 
-static int post(const struct push *p, const char *path, const json_t *body, json_t **ret_answer)
-{
-    int status = client_call(p->words.command, "POST", path, body, ret_answer);
-
-    client_warn_if_pending(p->words.command, *ret_answer);
-    return status;
-}
-
 static json_t *source_of(const struct push *p)
 {
     const struct push_words *w = &p->words;
@@ -171,35 +163,7 @@ static json_t *source_of(const struct push *p)
                      "deployment", deployment);
 }
 
-/* An empty model, so that its environment can be made before its first deployment. */
-static int make_model(struct push *p)
-{
-    CLEANUP_FREE char *path = registry_collection(p->words.team, "models");
-    json_t *body = json_pack("{s:s}", "name", p->package.model_name), *answer = NULL;
-    int status = post(p, path, body, &answer);
-
-    if (status == CLI_OK)
-        p->model = json_incref(json_object_get(answer, "model"));
-    json_decref(answer);
-    json_decref(body);
-    return status;
-}
-
-static int make_environment(const struct push *p)
-{
-    CLEANUP_FREE char *path =
-        registry_path("/v1/models/{}/environments", (const char *const[]){text_at(p->model, "id")});
-    json_t *body = json_pack("{s:s}", "name", p->words.environment), *answer = NULL;
-    int status = post(p, path, body, &answer);
-
-    if (status == CLI_OK)
-        fprintf(stderr, "environment %s is made\n", p->words.environment);
-    json_decref(answer);
-    json_decref(body);
-    return status;
-}
-
-/* A new model comes with its first deployment, or not at all. */
+/* The server makes what is new in the same change: all of it, or nothing. */
 static int make_deployment(struct push *p)
 {
     json_t *source = source_of(p), *answer = NULL;
@@ -207,15 +171,23 @@ static int make_deployment(struct push *p)
                                   ? registry_path("/v1/models/{}/deployments",
                                                   (const char *const[]){text_at(p->model, "id")})
                                   : registry_collection(p->words.team, "models");
+    long http = 0;
 
     if (!p->model)
         json_object_set_new(source, "name", json_string(p->package.model_name));
     json_t *body = json_pack("{s:o}", "source", source);
-    int status = post(p, path, body, &answer);
-    if (status == CLI_OK) {
+    int status = client_ask(p->words.command, "POST", path, body, &http, &answer);
+    if (status == CLI_OK && http >= 200 && http < 300) {
+        client_warn_if_pending(p->words.command, answer);
         p->deployment = json_incref(json_object_get(answer, "deployment"));
         json_decref(p->model);
         p->model = json_incref(json_object_get(answer, "model"));
+    } else if (status == CLI_OK) {
+        client_report(p->words.command, http, answer);
+        status = CLI_FAILED;
+        /* The name is known from other models only. */
+        if (http == 404 && p->place == PLACE_NEW)
+            say_how_to_make_it(p);
     }
     json_decref(answer);
     json_decref(body);
@@ -226,10 +198,6 @@ static int make(struct push *p)
 {
     int status = upload(p);
 
-    if (status == CLI_OK && p->place == PLACE_NEW && !p->model)
-        status = make_model(p);
-    if (status == CLI_OK && p->place == PLACE_NEW)
-        status = make_environment(p);
     return status == CLI_OK ? make_deployment(p) : status;
 }
 
@@ -362,8 +330,10 @@ static int run(struct push *p)
 int cli_push(int argc, char **argv)
 {
     struct push p = {.package.archive = -1};
-    int done = 0, status = push_words_take(&p.words, argc, argv, &done);
+    int done = 0, status = client_check_words(argc, argv);
 
+    if (status == CLI_OK)
+        status = push_words_take(&p.words, argc, argv, &done);
     if (status == CLI_OK && !done)
         status = run(&p);
     json_decref(p.environment);

@@ -198,6 +198,15 @@ void registry_print_made(const json_t *object, const char *id, const char *name)
     printf("%s  %s\n", shown_id ? shown_id : "-", shown_name ? shown_name : "-");
 }
 
+void registry_print_status(const json_t *answer)
+{
+    const char *status = json_string_value(json_object_get(answer, "status"));
+    const char *message = json_string_value(json_object_get(answer, "message"));
+
+    printf("%s%s%s\n", status ? status : "done", message && *message ? ": " : "",
+           message ? message : "");
+}
+
 /* --- verbs */
 
 struct common {
@@ -238,7 +247,7 @@ static char *path_of(const char *pattern, const char *command, char **operands,
 
 /* The verb's own options, and those that all have. */
 static size_t all_options(const struct cli_option *own, size_t n, bool with_team, struct common *c,
-                          struct cli_option ret_options[OPTIONS_MAX])
+                          const char *json_help, struct cli_option ret_options[OPTIONS_MAX])
 {
     assert(n + 2 <= OPTIONS_MAX);
     for (size_t i = 0; i < n; i++)
@@ -246,8 +255,8 @@ static size_t all_options(const struct cli_option *own, size_t n, bool with_team
     if (with_team)
         ret_options[n++] = (struct cli_option){"team", CLI_OPTION_TEXT,           &c->team,
                                                "TEAM", "its team, by name or id", 0};
-    ret_options[n++] = (struct cli_option){
-        "json", CLI_OPTION_FLAG, &c->as_json, NULL, "print the server's answer as it is", 0};
+    ret_options[n++] =
+        (struct cli_option){"json", CLI_OPTION_FLAG, &c->as_json, NULL, json_help, 0};
     return n;
 }
 
@@ -290,8 +299,8 @@ int registry_run(const struct registry_verb *verb, int argc, char **argv)
         .usage = verb->usage,
         .about = verb->about,
         .options = options,
-        .n_options =
-            all_options(verb->options, verb->n_options, of_a_model(verb->path), &c, options),
+        .n_options = all_options(verb->options, verb->n_options, of_a_model(verb->path), &c,
+                                 "print the server's answer as it is", options),
     };
     int operands = 0, wanted = holes_of(verb->path), status = CLI_OK;
     enum cli_parsed parsed = cli_parse(&syntax, argc, argv, wanted ? &operands : NULL);
@@ -338,7 +347,7 @@ int registry_run_list(const struct registry_list *list, int argc, char **argv)
         .usage = list->usage,
         .about = list->about,
         .options = options,
-        .n_options = all_options(NULL, 0, of_team, &c, options),
+        .n_options = all_options(NULL, 0, of_team, &c, "print the rows as JSON", options),
     };
     int operands = 0, wanted = holes_of(list->path);
     enum cli_parsed parsed = cli_parse(&syntax, argc, argv, wanted ? &operands : NULL);

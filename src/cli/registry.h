@@ -35,6 +35,9 @@ const json_t *registry_model_of(const json_t *answer);
 /* "id  name", of what was made. */
 void registry_print_made(const json_t *object, const char *id, const char *name);
 
+/* "STATUS: message", of an answer that has both. */
+void registry_print_status(const json_t *answer);
+
 /* A verb that is one call. */
 struct registry_verb {
     const char *usage, *about;

@@ -3,16 +3,12 @@
  * argument, since other users of the machine can read those.
  */
 
-#include "base/buf.h"
 #include "base/mem.h"
+#include "cli/read_value.h"
 #include "cli/registry.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
-
-enum { VALUE_MAX_BYTES = 64 << 10, READ_BYTES = 4096 };
 
 static int run_list(int argc, char **argv)
 {
@@ -32,45 +28,6 @@ static int run_list(int argc, char **argv)
 struct words {
     const char *team, *value_file;
 };
-
-/* Up to its end; -EFBIG for more than a secret can have. */
-static int read_all(int file, struct buf *to)
-{
-    ssize_t got = 1;
-
-    while (got > 0 && to->n <= VALUE_MAX_BYTES) {
-        char *room = buf_reserve(to, READ_BYTES);
-
-        got = read(file, room, READ_BYTES);
-        if (got < 0 && errno == EINTR)
-            got = 1;
-        else if (got < 0)
-            return -errno;
-        else
-            to->n += (size_t)got;
-    }
-    return to->n > VALUE_MAX_BYTES ? -EFBIG : 0;
-}
-
-/* Without the line end that an editor or `echo` puts there. */
-static int read_value(const char *command, const char *path, struct buf *to)
-{
-    int file = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-    int e = file < 0 ? -errno : read_all(file, to);
-
-    if (path && file >= 0)
-        close(file);
-    if (to->n && to->p[to->n - 1] == '\n')
-        to->n--;
-    if (e == -EFBIG)
-        fprintf(stderr, "ambit %s: a value has at most %d bytes\n", command, VALUE_MAX_BYTES);
-    else if (e)
-        fprintf(stderr, "ambit %s: %s: %s\n", command, path ? path : "standard input",
-                strerror(-e));
-    else if (to->n == 0)
-        fprintf(stderr, "ambit %s: the value is empty\n", command);
-    return e || to->n == 0 ? CLI_FAILED : CLI_OK;
-}
 
 static int put(const char *command, const char *name, const struct words *w, str value)
 {
@@ -95,14 +52,10 @@ static int set(const char *command, const char *name, const struct words *w)
 {
     struct buf value;
 
-    /* All of it at once: no copy of a secret is left behind by growing. */
-    buf_init(&value, 0);
-    buf_reserve(&value, VALUE_MAX_BYTES + 2 * READ_BYTES);
-    int status = read_value(command, w->value_file, &value);
+    int status = read_value(command, w->value_file ? w->value_file : "-", &value);
     if (status == CLI_OK)
         status = put(command, name, w, buf_str(&value));
-    explicit_bzero(value.p, value.capacity);
-    buf_deinit(&value);
+    read_value_deinit(&value);
     return status;
 }
 
@@ -111,7 +64,7 @@ static int run_set(int argc, char **argv)
     struct words w = {0};
     const struct cli_option options[] = {
         {"value-file", CLI_OPTION_TEXT, &w.value_file, "FILE",
-         "where the value is (default: standard input)", 0},
+         "where the value is; - is standard input (the default)", 0},
         {"team", CLI_OPTION_TEXT, &w.team, "TEAM", "whose it is, by name or id", 0},
     };
     const struct cli_syntax syntax = {

@@ -131,19 +131,32 @@ void table_print_rows(const char *const *head, const char *const *members, size_
     table_deinit(&t);
 }
 
+/* Objects inside are rows of their own, named "outer.name". */
+static void put_members(struct table *t, str prefix, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)object, name, value)
+    {
+        str path = arena_printf(&t->arena, "%.*s%s%s", STR_ARG(prefix), prefix.n ? "." : "", name);
+
+        if (json_object_size(value)) {
+            put_members(t, path, value);
+            continue;
+        }
+        table_put(t, path);
+        table_put_json(t, value);
+    }
+}
+
 void table_print_object(const json_t *object)
 {
     static const char *const head[] = {"FIELD", "VALUE"};
-    const char *name;
-    json_t *value;
     struct table t;
 
     table_init(&t, head, COUNT_OF(head));
-    json_object_foreach((json_t *)object, name, value)
-    {
-        table_put(&t, str_of(name));
-        table_put_json(&t, value);
-    }
+    put_members(&t, STR(""), object);
     table_print(&t);
     table_deinit(&t);
 }

@@ -142,20 +142,23 @@ def test_a_new_model_comes_with_its_first_deployment(control, package):
     assert body["source"]["name"] == "echo" and body["source"]["deployment"]["environment_name"] == "production"
 
 
-def test_a_new_model_in_a_custom_environment(control, package):
+def test_a_new_environment_comes_with_the_deployment(control, package):
     control.put("GET /v1/models", {"models": []})
-    control.put("POST /v1/models", {"model": MODEL, "deployment": None})
     control.put("GET /v1/environment_groups/prod-eu", {"name": "prod-eu"})
-    control.put("POST /v1/models/abcd1234/environments", {"name": "prod-eu"})
     hosts = ["model-abcd1234.localhost", "model-abcd1234-prod-eu.localhost"]
     control.put("GET /v1/models/abcd1234/environments/prod-eu", {"name": "prod-eu", "hosts": hosts})
     out = control.fine("push", str(package), "--environment", "prod-eu")
-    assert control.sent("POST /v1/models") == [{"name": "echo"}]
-    assert control.sent("POST /v1/models/abcd1234/environments") == [{"name": "prod-eu"}]
-    [body] = control.sent("POST /v1/models/abcd1234/deployments")
-    assert body["source"]["deployment"]["environment_name"] == "prod-eu" and "name" not in body["source"]
+    [body] = control.sent("POST /v1/models")
+    assert body["source"]["name"] == "echo" and body["source"]["deployment"]["environment_name"] == "prod-eu"
     assert "model-abcd1234-prod-eu.localhost/predict" in out
     assert "model-abcd1234.localhost/environments/prod-eu/predict" in out
+
+
+def test_a_name_that_only_other_models_use_is_no_group(control, package):
+    control.put("GET /v1/teams/t1/environment_groups/prod-eu", {"name": "prod-eu"})
+    control.put("POST /v1/models/abcd1234/deployments", (404, {"error": {"message": "the model has no environment"}}))
+    status, _, err = control.run("push", str(package), "--environment", "prod-eu")
+    assert status == 1 and "ambit env create echo prod-eu" in err
 
 
 def test_an_environment_without_a_group_is_not_guessed(control, package):
@@ -193,6 +196,12 @@ def test_a_package_that_is_wrong_is_told_line_by_line(control, package):
 def test_push_called_wrongly(control, package, words, message):
     status, _, err = control.run("push", str(package), *words)
     assert status == 2 and message in err and control.requests == []
+
+
+@pytest.mark.parametrize("words", [["push", "{package}", "--environment", b"\xff"], ["models", "create", b"\xff"]])
+def test_a_word_that_json_cannot_hold_is_refused(control, package, words):
+    status, _, err = control.run(*[w.format(package=package) if isinstance(w, str) else w for w in words])
+    assert status == 2 and "no UTF-8" in err and control.requests == []
 
 
 def test_wait_ends_when_it_serves(control, package):
@@ -287,6 +296,15 @@ def test_a_model_that_is_not_there(control):
             "POST /v1/models/abcd1234/deployments/d1/promote",
             {"scale_down_previous_production": False, "preserve_env_instance_type": True},
         ),
+        ("deployments config echo d1", "GET /v1/models/abcd1234/deployments/d1/config", None),
+        ("deployments update echo d1 --min-replica 1", "PATCH /v1/models/abcd1234/deployments/d1/autoscaling_settings", {"min_replica": 1}),
+        (
+            "deployments create echo --url https://gpu.example.com --region FR --environment prod-eu",
+            "POST /v1/models/abcd1234/deployments",
+            {"source": {"kind": "external", "url": "https://gpu.example.com", "region": "FR", "environment_name": "prod-eu"}},
+        ),
+        ("env promotions echo prod-eu", "GET /v1/models/abcd1234/environments/prod-eu/promotions", None),
+        ("usage", "GET /v1/usage", None),
         ("env get echo prod-eu", "GET /v1/models/abcd1234/environments/prod-eu", None),
         ("env delete echo prod-eu", "DELETE /v1/models/abcd1234/environments/prod-eu", None),
         ("env activate echo prod-eu", "POST /v1/models/abcd1234/environments/prod-eu/activate", None),
@@ -342,6 +360,8 @@ def test_verbs_are_calls(control, words, call, body):
         "models list a",
         "deployments list",
         "deployments get echo",
+        "deployments create echo --url https://gpu.example.com",
+        "deployments update echo d1",
         "env update echo prod-eu",
         "env update echo prod-eu --min-replica few",
         "env promote echo prod-eu",
@@ -403,6 +423,18 @@ def test_a_secret_comes_from_standard_input_or_a_file(control, tmp_path):
     assert control.run("secret", "set", "token", stdin="x" * 70000)[0] == 1
     assert control.run("secret", "set", "token", "s3cret")[0] == 2
     assert len(control.sent("POST /v1/secrets")) == 2
+
+
+def test_the_credential_of_a_server_comes_from_a_file(control, tmp_path):
+    (tmp_path / "credential").write_text("token-1\n")
+    words = ["deployments", "create", "echo", "--url", "http://127.0.0.1:1", "--region", "FR", "--credential-file"]
+    control.fine(*words, str(tmp_path / "credential"), "--wait")
+    control.fine(*words, "-", stdin="token-2")
+    assert [b["source"]["credential"] for b in control.sent("POST /v1/models/abcd1234/deployments")] == ["token-1", "token-2"]
+    assert control.run(*words, str(tmp_path / "none"))[0] == 1
+    (tmp_path / "credential").write_bytes(b"\xff\xfe")
+    assert control.run(*words, str(tmp_path / "credential"))[0] == 1
+    assert len(control.sent("POST /v1/models/abcd1234/deployments")) == 2
 
 
 # --- logs

@@ -39,9 +39,9 @@ static void test_settings_go_where_they_belong(void)
 {
     CHECK_STR(BODY_OF("--min-replica", "2", "--max-replica=3"),
               "{\"autoscaling_settings\":{\"max_replica\":3,\"min_replica\":2}}");
-    CHECK_STR(BODY_OF("--redeploy-on-promotion", "true", "--max-surge-percent", "20"),
-              "{\"promotion_settings\":{\"redeploy_on_promotion\":true,"
-              "\"rolling_deploy_config\":{\"max_surge_percent\":20}}}");
+    CHECK_STR(BODY_OF("--redeploy-on-promotion", "true", "--concurrency-target", "20"),
+              "{\"autoscaling_settings\":{\"concurrency_target\":20},"
+              "\"promotion_settings\":{\"redeploy_on_promotion\":true}}");
     CHECK_STR(BODY_OF("--promotion-cleanup-strategy", "KEEP"),
               "{\"promotion_settings\":{\"promotion_cleanup_strategy\":\"KEEP\"}}");
 }
@@ -59,7 +59,7 @@ static void test_what_is_no_value_is_refused(void)
     CHECK_STR(BODY_OF("--min-replica", "two"), "usage");
     CHECK_STR(BODY_OF("--min-replica", "-1"), "usage");
     CHECK_STR(BODY_OF("--min-replica", "4294967296"), "usage");
-    CHECK_STR(BODY_OF("--rolling-deploy", "1"), "usage");
+    CHECK_STR(BODY_OF("--redeploy-on-promotion", "1"), "usage");
     CHECK_STR(BODY_OF("--reset", "min-replicas"), "usage");
 }
 
