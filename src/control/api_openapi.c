@@ -74,7 +74,7 @@ static json_t *request_body(str name)
 {
     bool optional = str_ends(name, STR("?"));
     json_t *body = str_eq(name, STR("package"))
-                       ? json_pack("{s:{s:{s:{s:s, s:s}}}}", "content", "application/gzip",
+                       ? json_pack("{s:{s:{s:{s:s, s:s}}}}", "content", "application/octet-stream",
                                    "schema", "type", "string", "format", "binary")
                        : content("What is asked for", str_upto(name, name.n - optional));
 
@@ -97,8 +97,10 @@ static json_t *operation(const struct api_route *route)
         json_object_set_new(value, "requestBody", request_body(str_of(route->request)));
     if (route->scopes)
         json_object_set_new(value, "x-ambit-scopes", render_scopes(route->scopes));
-    else
+    if (!route->scopes)
         json_object_set_new(value, "security", json_array());
+    else if (route->scopes == SCOPE_METRICS) /* the loopback interface needs no key */
+        json_object_set_new(value, "security", json_pack("[{}, {s:[]}]", "key"));
     return value;
 }
 

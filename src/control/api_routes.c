@@ -125,14 +125,18 @@ static void refuse_path(struct api_call *call, str path, str methods)
 static const struct api_route *find_route(struct api_call *call)
 {
     const struct api_route *found = NULL;
-    str path = plain_path(call);
+    str path = plain_path(call), first = STR_NULL;
     struct raw_path raw;
     struct buf methods;
 
     buf_init(&methods, 0);
     for (size_t i = 0; i < api_n_routes && !found; i++) {
-        if (!match_path(str_of(api_routes[i].path), path, &raw))
+        str pattern = str_of(api_routes[i].path);
+
+        /* Of several patterns the first is meant: /v1/users/me is no {user_id}. */
+        if (!match_path(pattern, path, &raw) || (first.p && !str_eq(first, pattern)))
             continue;
+        first = pattern;
         if (str_eq(str_of(api_routes[i].method), call->request.method))
             found = &api_routes[i];
         else

@@ -302,7 +302,8 @@ bool push_take(struct api_call *call, const json_t *body, enum push_named named,
                struct push *ret_push)
 {
     const json_t *source = json_object_get(body, "source");
-    const char *kind = json_string_value(json_object_get(source, "kind"));
+    const json_t *given = json_object_get(source, "kind");
+    const char *kind = given ? json_string_value(given) : "model_archive";
     bool external = kind && strcmp(kind, "external") == 0;
 
     *ret_push = (struct push){.model_name = STR("")};
