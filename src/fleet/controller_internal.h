@@ -67,6 +67,8 @@ struct fleet_deployment *deployment_new(struct fleet *f, const struct fleet_worl
 /* Its environment changes, "" : none; its time in it is accounted. */
 void deployment_move(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
                      str environment);
+/* It is in none any more, and its replicas hear of none. */
+void deployment_leave(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d);
 int64_t deployment_timeout(const struct fleet_world *w, const struct fleet_deployment *d);
 /* The promotion whose candidate it is, NULL: none. */
 struct fleet_promotion *deployment_promotion(const struct fleet *f,

@@ -63,6 +63,12 @@ void deployment_move(struct fleet *f, const struct fleet_world *w, struct fleet_
             usage_begin(f, w, r);
 }
 
+void deployment_leave(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d)
+{
+    deployment_move(f, w, d, STR_NULL);
+    fleet_set_str(&fleet_edit(f, d)->told_environment, STR_NULL);
+}
+
 void deployment_remove(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d)
 {
     for (struct fleet_replica *r = fleet_first_replica(f); r; r = fleet_next_replica(f, r))

@@ -57,7 +57,7 @@ enum fleet_outcome fleet_create_environment(struct fleet *f, const struct fleet_
 /* Nothing wakes it: whoever wants it back activates it. */
 static void detach(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d)
 {
-    deployment_move(f, w, d, STR_NULL);
+    deployment_leave(f, w, d);
     d = fleet_edit(f, d);
     if (d->target != TARGET_INACTIVE)
         d->deactivated_ns = w->now_ns;

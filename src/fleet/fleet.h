@@ -183,7 +183,7 @@ struct fleet_deployment {
     str labels;           /* JSON object, "" : none */
     str instance_type;    /* name */
     str environment;      /* name of the environment it is in, or is a candidate of; "" : none */
-    str told_environment; /* the name that its replicas were started with */
+    str told_environment; /* the name that replicas which start from now on are told */
     str rule;             /* canonical: the environment group's, which its replicas were placed
                              under; "" : none */
     bool development;

@@ -5,11 +5,11 @@
  * Until then nothing of the environment has changed, so a failure has nothing to take back but what
  * the candidate had been.
  *
- * What the replicas of a reused deployment were told (told_environment) is no reason to redeploy by
- * itself: a promotion that reuses does not load again, as documented, and whoever needs that says
- * redeploy_on_promotion. The name reaches running replicas by the file that they can watch, and
- * those that start later by their start; so a deployment that is reused while nothing of it runs is
- * told the new name at once, any other when it has won.
+ * That the replicas of a deployment were told another environment's name, or none, is no reason to
+ * redeploy by itself: a promotion that reuses does not load again, as documented, and whoever needs
+ * that says redeploy_on_promotion. The name reaches running replicas by the file that they can
+ * watch, and those that start later by their start (told_environment); so a deployment that is
+ * reused while nothing of it runs is told the new name at once, any other when it has won.
  */
 
 #include "fleet/controller_internal.h"
@@ -307,15 +307,13 @@ static void give_back(struct fleet *f, const struct fleet_world *w, struct fleet
     fleet_set_str(&d->rule, p->candidate_rule);
     if (d->target == TARGET_RUN) /* else it has failed by itself */
         d->target = p->candidate_target;
-    /* Replicas that stay were told what they were told. */
-    if (d->target != TARGET_RUN || !deployment_has_replicas(f, d))
-        fleet_set_str(&d->told_environment, p->candidate_told);
+    fleet_set_str(&d->told_environment, p->candidate_told);
 }
 
 static void discard(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
                     const struct fleet_promotion *p, const char *error)
 {
-    deployment_move(f, w, d, STR_NULL);
+    deployment_leave(f, w, d);
     d = fleet_edit(f, d);
     if (p->status == PROMOTION_FAILED && !status_has_failed(d->status))
         deployment_fail(f, w, d, d->was_active ? STATUS_FAILED : STATUS_DEPLOY_FAILED, error);
@@ -329,7 +327,7 @@ static void discard(struct fleet *f, const struct fleet_world *w, struct fleet_d
 static void demote(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
                    enum fleet_cleanup cleanup)
 {
-    deployment_move(f, w, d, STR_NULL);
+    deployment_leave(f, w, d);
     d = fleet_edit(f, d);
     if (d->target == TARGET_INACTIVE || cleanup == CLEANUP_KEEP)
         return;

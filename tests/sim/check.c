@@ -99,6 +99,8 @@ static void check_replica(struct sim *s, const struct fleet_replica *r, struct c
         sim_violation(s, "replica %.*s runs and its deployment is no more", STR_ARG(r->id));
         return;
     }
+    if (r->stopping_ns)
+        sim_violation(s, "replica %.*s was stopping and serves again", STR_ARG(r->id));
     crews[d->object.slot].running++;
     crews[d->object.slot].ready += r->state == REPLICA_READY;
     if (d->target != TARGET_RUN || has_failed(d) || !d->built)
@@ -141,6 +143,10 @@ static void check_deployment(struct sim *s, const struct fleet_deployment *d,
     if ((d->status == STATUS_ACTIVE) != (crew->ready > 0))
         sim_violation(s, "deployment %.*s has status %u and %u ready replicas", STR_ARG(d->id),
                       d->status, crew->ready);
+    if (e && str_eq(e->current, d->id) ? !str_eq(d->told_environment, d->environment)
+                                       : d->environment.n == 0 && d->told_environment.n)
+        sim_violation(s, "replicas of deployment %.*s would be told environment %.*s",
+                      STR_ARG(d->id), STR_ARG(d->told_environment));
     if (!s->world_is_news && d->environment.n && !str_eq(d->rule, rule_of(s, d)))
         sim_violation(s, "deployment %.*s is not under its environment's rule", STR_ARG(d->id));
 }
