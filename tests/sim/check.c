@@ -175,6 +175,20 @@ static bool same_settings(const struct fleet_autoscaling *a, const struct fleet_
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* The previous deployment is demoted in the same step. */
+static bool is_demoted(struct sim *s, const struct fleet_promotion *p,
+                       const struct fleet_environment *e)
+{
+    static const enum fleet_target cleaned[] = {[CLEANUP_SCALE_TO_ZERO] = TARGET_SLEEP,
+                                                [CLEANUP_KEEP] = TARGET_RUN,
+                                                [CLEANUP_DEACTIVATE] = TARGET_INACTIVE};
+    const struct fleet_deployment *d = fleet_find_deployment(s->fleet, p->previous);
+
+    if (!d || !p->scale_down_previous)
+        return true;
+    return d->environment.n == 0 && d->target >= cleaned[e->promotion_settings.cleanup_strategy];
+}
+
 static void check_success(struct sim *s, const struct fleet_promotion *p,
                           const struct fleet_environment *e, const struct crew *crews)
 {
@@ -186,7 +200,8 @@ static void check_success(struct sim *s, const struct fleet_promotion *p,
         least = p->candidate_replicas;
     s->n_promoted++;
     if (!e || !d || !str_eq(e->current, d->id) || crews[d->object.slot].ready < least ||
-        !str_eq(d->told_environment, e->name) || !same_settings(&d->autoscaling, &e->autoscaling))
+        !str_eq(d->told_environment, e->name) || !same_settings(&d->autoscaling, &e->autoscaling) ||
+        !is_demoted(s, p, e))
         sim_violation(s,
                       "promotion %.*s has succeeded, and its environment is not what it should "
                       "be",
@@ -284,6 +299,10 @@ static void note_begun(struct sim *s, const struct fleet_environment *e)
                       STR_ARG(e->object.key));
         return;
     }
+    const struct fleet_deployment *d = fleet_find_deployment(s->fleet, p->candidate);
+    if (!d || d->target != TARGET_RUN)
+        sim_violation(s, "promotion %.*s waits for a deployment that is not to run",
+                      STR_ARG(p->id));
     if (is_noted(s, p->id) || s->n_promotions == SIM_WATCHED_MAX)
         return;
     check_begun(s, e, p, before);
