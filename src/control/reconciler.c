@@ -1,4 +1,8 @@
 #include "control/reconciler_internal.h"
+#include "control/runner_path.h"
+
+#include <limits.h>
+#include <stdio.h>
 
 enum { TURN_MAX_MS = 1000 };
 
@@ -63,13 +67,17 @@ static void add_plane(struct reconciler *r, const struct config_plane *from)
 {
     const struct config *config = r->policy->config;
     CLEANUP_FREE char *name = str_dup(from->name);
-    CLEANUP_FREE char *runner = str_dup(config->runner);
+    char runner[PATH_MAX];
     CLEANUP_FREE char *cgroup = str_dup(from->cgroup);
+    if (config->runner.n)
+        snprintf(runner, sizeof(runner), "%.*s", STR_ARG(config->runner));
+    else
+        runner_path_find(runner, sizeof(runner));
     struct plane_process_options options = {
         .name = name,
         .data_dir = r->data_dir,
         .binary = r->binary,
-        .runner_dir = *runner ? runner : NULL,
+        .runner_dir = runner,
         .port_first = from->first_port,
         .port_last = from->last_port,
         .cgroup = *cgroup ? cgroup : NULL,

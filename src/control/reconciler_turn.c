@@ -31,7 +31,7 @@ static void audit_promotions(struct change *c)
         log_event(p->status == PROMOTION_FAILED ? LOG_WARN : LOG_INFO, "promotion_ended",
                   LOG_STR("promotion", p->id), LOG_STR("environment", p->environment),
                   LOG_STR("deployment", p->candidate), LOG_STR("status", status),
-                  LOG_STR("error", p->error));
+                  LOG_STR("error", p->error.n ? p->error : STR("")));
         json_decref(after);
     }
 }
@@ -44,7 +44,8 @@ static void log_deployments(const struct fleet *f)
 
         if (before && before->status != d->status)
             log_event(LOG_INFO, "deployment", LOG_STR("deployment", d->id),
-                      LOG_STR("status", fleet_status_name(d->status)), LOG_STR("why", d->why));
+                      LOG_STR("status", fleet_status_name(d->status)),
+                      LOG_STR("why", d->why.n ? d->why : STR("")));
     }
 }
 

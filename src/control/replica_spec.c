@@ -68,7 +68,6 @@ void replica_spec_init(struct replica_spec *s, const struct policy *p,
         .region = replica->region,
         .port = (uint16_t)replica->port,
         .identity = replica->identity,
-        .package = d ? d->package : STR(""),
         .config = d ? d->config : STR(""),
         .drain_limit_ms = p->config->settings.drain_ms,
     };

@@ -21,9 +21,9 @@ struct plane_replica {
     str region;                             /* of the plane, for AMBIT_REGION */
     uint16_t port;                          /* where edges connect, on the plane's address */
     str identity;                           /* hex: what it proves on each connection */
-    str package;                            /* folder that plane_build made */
-    str config;                             /* JSON of config.yaml */
-    const str *secrets;                     /* "name=value" */
+    str package;        /* folder that build made; "" : the one of its deployment */
+    str config;         /* JSON of config.yaml */
+    const str *secrets; /* "name=value" */
     size_t n_secrets;
     int64_t drain_limit_ms;
 };
