@@ -113,7 +113,7 @@ def required_members(document, schema):
     return names
 
 
-def compare_members(theirs, name, document, schema, answer, seen=()):
+def compare_members(theirs, name, document, schema, answer, seen=(), alternatives=()):
     """Members of Baseten's schema `name` that ours lacks, by their paths."""
     fact, have = theirs["schemas"][name], members(document, schema)
     always, missing = required_members(document, schema), []
@@ -123,8 +123,8 @@ def compare_members(theirs, name, document, schema, answer, seen=()):
             continue
         for inner in about.get("of", []):
             if inner in theirs["schemas"] and "properties" in theirs["schemas"][inner] and inner not in seen:
-                missing += [f"{member}.{m}" for m in compare_members(theirs, inner, document, have[member], answer, (*seen, inner))]
-    if not answer:
+                missing += [f"{member}.{m}" for m in compare_members(theirs, inner, document, have[member], answer, (*seen, inner), about["of"])]
+    if not answer and len(alternatives) <= 1:
         expected = set(fact["required"]) | {"package"}
         missing += [f"{member} (required here only)" for member in always - expected]
     return missing
