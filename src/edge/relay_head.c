@@ -67,7 +67,8 @@ void relay_send_head(struct exchange *x, const struct http_head *head, int64_t c
     for (size_t i = 0; i < head->n_headers; i++)
         if (!is_withheld(head, &head->headers[i], x->relay, x->call))
             answer.headers[answer.n_headers++] = head->headers[i];
-    if (x->relay != RELAY_SPLICE_WHOLE && x->surface.surface->splice == SURFACE_SPLICE_JSON)
+    if (x->call ||
+        (x->relay != RELAY_SPLICE_WHOLE && x->surface.surface->splice == SURFACE_SPLICE_JSON))
         add_trace_header(x, &answer);
     answer.n_headers += answer_headers(x, answer.headers + answer.n_headers);
     x->status = head->status;

@@ -50,6 +50,7 @@ static void test_predict_goes_to_the_environments_deployment(void)
     CHECK(has(answer, "\r\n\r\nok"));
     CHECK(has(answer, "\r\nx-ambit-region: scaleway-par-1\r\n"));
     CHECK(has(answer, "\r\nx-request-id: mine-1\r\n"));
+    CHECK(has(answer, "\r\nx-ambit-routing-trace: {"));
     CHECK(has(answer, "\r\nx-model: yes\r\n"));
     CHECK(has(answer, "\r\nContent-Type: text/x-model\r\n"));
     CHECK(!has(answer, "a-lie"));
