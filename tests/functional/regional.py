@@ -38,8 +38,8 @@ GROUPS = """environment_groups:
 class Server(Gateway):
     """`ambit serve` with planes."""
 
-    def __init__(self, folder, config=None, *options):
-        super().__init__(folder, config or config_of(more=GROUPS), *options)
+    def __init__(self, folder, config=None, *options, **more):
+        super().__init__(folder, config or config_of(more=GROUPS), *options, **more)
         self.client = httpx.Client(timeout=60, headers={"Authorization": f"Api-Key {KEY}"}, trust_env=False)
 
     def stop(self):

@@ -35,12 +35,12 @@ def free_ports(n):
     return ports
 
 
-def call(method, url, body=None, headers=None, timeout=30):
-    """(status, headers in lower case, JSON or text)"""
+def call(method, url, body=None, headers=None, timeout=30, trust=None):
+    """(status, headers in lower case, JSON or text); `trust`: an ssl.SSLContext"""
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with urllib.request.urlopen(request, timeout=timeout, context=trust) as answer:
             status, seen, raw = answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         status, seen, raw = error.code, error.headers, error.read()
@@ -63,11 +63,11 @@ class Process:
     def text(self):
         return self.log_path.read_text(errors="replace")
 
-    def wait_for(self, url, seconds=60):
+    def wait_for(self, url, seconds=60, trust=None):
         deadline = time.monotonic() + seconds
         while True:
             try:
-                if call("GET", url, timeout=5)[0] == 200:
+                if call("GET", url, timeout=5, trust=trust)[0] == 200:
                     return
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 pass
@@ -119,7 +119,7 @@ class Sim(Process):
 class Gateway(Process):
     """`ambit serve`."""
 
-    def __init__(self, folder, config, *options):
+    def __init__(self, folder, config, *options, scheme="http", trust=None):
         self.port, self.control_port = free_ports(2)
         self.config = folder / "ambit.yaml"
         self.config.write_text(config)
@@ -127,9 +127,9 @@ class Gateway(Process):
         command = [BUILD / "ambit", "serve", "--config", self.config, "--data-dir", self.data, "--workers", "2"]
         command += ["--port", str(self.port), "--control-port", str(self.control_port), *options]
         super().__init__(folder, "ambit", command, {"AMBIT_MASTER_KEY": KEY})
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.control_url = f"http://127.0.0.1:{self.control_port}"
-        self.wait_for(f"{self.url}/health/ready")
+        self.wait_for(f"{self.url}/health/ready", trust=trust)
 
     def send(self, method, path, body=None, headers=None, key=KEY):
         return call(method, self.url + path, body, {"Authorization": f"Bearer {key}", **(headers or {})})
