@@ -203,7 +203,8 @@ enum fleet_action_kind {
     ACTION_BUILD,  /* a deployment's package for a plane */
     ACTION_START,  /* a replica that is PENDING */
     ACTION_STOP,   /* a replica that is STOPPING: once no edge sends it anything any more. One that
-                      its plane does not have, or never had, is observed as gone */
+                      its plane does not have, or never had, or whose plane is no more, is observed
+                      as gone */
     ACTION_FORGET, /* a replica that is GONE, or a deployment that is no more: what it left. Said
                       for two seconds, then fleet_tick lets go of it; idempotent */
 };

@@ -183,6 +183,8 @@ static const char *trespass(const struct fleet *f, const struct fleet_world *w,
     struct bounds b = bounds_of(f, w, d->rule);
     struct region_set place;
 
+    if (r->plane.n && !p)
+        return "its plane is no more";
     if (r->plane.n == 0)
         return region_resolve(w->regions, r->region, &place) && bounds_hold(&b, &place)
                    ? NULL
@@ -195,19 +197,14 @@ static const char *trespass(const struct fleet *f, const struct fleet_world *w,
 static void enforce(struct fleet *f, const struct fleet_world *w, struct fleet_replica *r)
 {
     struct fleet_deployment *d = fleet_find_deployment(f, r->deployment);
-    bool lost = r->plane.n && r->state != REPLICA_GONE && !world_plane(w, r->plane);
-    const char *why = NULL;
+    const char *why;
 
-    if (lost)
-        why = "its plane is no more";
-    else if (r->state < REPLICA_STOPPING)
-        why = d ? trespass(f, w, d, r) : "its deployment is no more";
+    if (r->state >= REPLICA_STOPPING)
+        return;
+    why = d ? trespass(f, w, d, r) : "its deployment is no more";
     if (!why)
         return;
-    if (lost)
-        replica_end(f, w, r, str_of(why));
-    else
-        replica_stop(f, w, r, why);
+    replica_stop(f, w, r, why);
     if (d && d->was_active && d->target == TARGET_RUN && d->status == STATUS_ACTIVE)
         fleet_edit(f, d)->status = STATUS_UPDATING;
 }

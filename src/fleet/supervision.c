@@ -67,15 +67,20 @@ static void check_first_start(struct fleet *f, const struct fleet_world *w,
     deployment_fail(f, w, d, STATUS_DEPLOY_FAILED, why);
 }
 
-static void check_sleep(struct fleet *f, const struct fleet_world *w, struct crew *crew)
+/* Whether it falls asleep, or wakes because settings say that it may not sleep. */
+static bool check_sleep(struct fleet *f, const struct fleet_world *w, struct crew *crew)
 {
     struct fleet_deployment *d = crew->deployment;
     int64_t at = sleep_at(crew);
 
-    if (at && w->now_ns >= at)
+    if (at && w->now_ns >= at) {
         fleet_edit(f, d)->target = TARGET_SLEEP;
-    else if (d->target == TARGET_SLEEP && d->autoscaling.min_replica > 0)
-        deployment_begin(f, w, d, STATUS_WAKING_UP);
+        return true;
+    }
+    if (d->target != TARGET_SLEEP || d->autoscaling.min_replica == 0)
+        return false;
+    deployment_begin(f, w, d, STATUS_WAKING_UP);
+    return true;
 }
 
 /* Whom to let go first: who serves least, and of those the newest. */
@@ -186,7 +191,6 @@ bool supervise(struct fleet *f, const struct fleet_world *w, struct crew *crew)
     bool placeable = true;
 
     check_first_start(f, w, d);
-    check_sleep(f, w, crew);
     uint32_t wanted = wanted_replicas(crew);
     stop_surplus(f, w, crew, wanted);
     if (w->now_ns >= d->restart_ns)
@@ -196,28 +200,35 @@ bool supervise(struct fleet *f, const struct fleet_world *w, struct crew *crew)
     return set_status(f, w, d, status_of(crew, placeable));
 }
 
-/* A status that has changed, or a promotion that has ended, can be the reason for more. It ends: at
+/* Everything but sleep. True: there may be more, as a status has changed or a promotion ended. */
+static bool settle_once(struct fleet *f, const struct fleet_world *w, struct census *c)
+{
+    bool ended = false, changed = false;
+
+    for (size_t i = 0; i < c->n; i++)
+        changed |= supervise(f, w, &c->crews[i]);
+    for (size_t i = 0; i < c->n; i++)
+        ended |= c->crews[i].promotion && promotion_advance(f, w, &c->crews[i]);
+    if (ended)
+        placement_enforce(f, w); /* a candidate may be back under its former rule */
+    return ended || changed;
+}
+
+/* Sleep comes last, so that settings which a promotion's end brings are heard first. It ends: at
  * one moment a deployment goes to sleep, fails, and becomes active at most once. */
 void settle(struct fleet *f, const struct fleet_world *w)
 {
     struct census c;
-    bool again;
+    bool again = true;
 
     rules_trim(f->rules);
     placement_enforce(f, w);
-    for (again = true; again;) {
-        bool ended = false;
-
-        again = false;
+    while (again) {
         census_take(f, &c);
-        for (size_t i = 0; i < c.n; i++)
-            again |= supervise(f, w, &c.crews[i]);
-        for (size_t i = 0; i < c.n; i++)
-            ended |= c.crews[i].promotion && promotion_advance(f, w, &c.crews[i]);
+        again = settle_once(f, w, &c);
+        for (size_t i = 0; !again && i < c.n; i++)
+            again = check_sleep(f, w, &c.crews[i]);
         census_deinit(&c);
-        if (ended)
-            placement_enforce(f, w); /* a candidate may be back under its former rule */
-        again |= ended;
     }
 }
 

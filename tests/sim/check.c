@@ -151,6 +151,14 @@ static void check_deployment(struct sim *s, const struct fleet_deployment *d,
         sim_violation(s, "deployment %.*s is not under its environment's rule", STR_ARG(d->id));
 }
 
+static const struct sim_deployment *noted(const struct sim *s, str id)
+{
+    for (size_t i = 0; i < s->n_deployments; i++)
+        if (sim_is(&s->deployments[i].id, id))
+            return &s->deployments[i];
+    return NULL;
+}
+
 /* Without demand for as long as its settings say. */
 static bool fell_asleep(const struct sim *s, const struct fleet_deployment *d)
 {
@@ -162,17 +170,18 @@ static bool fell_asleep(const struct sim *s, const struct fleet_deployment *d)
 
 /* --- promotions */
 
-static const struct sim_deployment *noted(const struct sim *s, str id)
-{
-    for (size_t i = 0; i < s->n_deployments; i++)
-        if (sim_is(&s->deployments[i].id, id))
-            return &s->deployments[i];
-    return NULL;
-}
-
 static bool same_settings(const struct fleet_autoscaling *a, const struct fleet_autoscaling *b)
 {
     return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* A replica of it was lost in this step. */
+static bool is_excused(const struct sim *s, str deployment)
+{
+    for (size_t i = 0; i < s->n_excused; i++)
+        if (sim_is(&s->excused_deployments[i], deployment))
+            return true;
+    return false;
 }
 
 /* The previous deployment is demoted in the same step. */
@@ -198,6 +207,8 @@ static void check_success(struct sim *s, const struct fleet_promotion *p,
 
     if (least > p->candidate_replicas)
         least = p->candidate_replicas;
+    if (is_excused(s, p->candidate))
+        least = 0;
     s->n_promoted++;
     if (!e || !d || !str_eq(e->current, d->id) || crews[d->object.slot].ready < least ||
         !str_eq(d->told_environment, e->name) || !same_settings(&d->autoscaling, &e->autoscaling) ||
@@ -342,7 +353,7 @@ static void check_traffic(struct sim *s, const struct sim_environment *before,
 
     if (!e || before->ready == 0 || (d && crews[d->object.slot].ready) || s->excused)
         return;
-    if (d && (sim_is(&s->excused_deployment, d->id) || fell_asleep(s, d)))
+    if (d && (is_excused(s, d->id) || fell_asleep(s, d)))
         return;
     if (s->excused_name.n && sim_is(&s->excused_name, e->name))
         return;

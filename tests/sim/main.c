@@ -137,7 +137,7 @@ static void change_world(struct sim *s)
 static void no_excuses(struct sim *s)
 {
     s->excused = false;
-    s->excused_deployment.n = s->excused_name.n = 0;
+    s->n_excused = s->excused_name.n = 0;
 }
 
 static void event(struct sim *s)
@@ -145,7 +145,8 @@ static void event(struct sim *s)
     uint32_t what = sim_below(s, 100);
 
     if (what < 50) {
-        (void)planes_report(s);
+        for (int i = 0; i < SIM_REPORTS_MAX && planes_report(s) && sim_chance(s, 3); i++)
+            continue;
     } else if (what < 55) {
         planes_report_late(s);
     } else if (what < 85 && !people_act(s)) {

@@ -211,7 +211,7 @@ static enum fleet_outcome deactivate(struct sim *s)
     if (!d)
         return FLEET_NOT_FOUND;
     sim_note(s, "deactivate %.*s", STR_ARG(d->id));
-    s->excused_deployment = sim_text(d->id);
+    sim_excuse(s, d->id);
     return fleet_deactivate(s->fleet, &s->world, d, NULL);
 }
 
@@ -232,7 +232,7 @@ static enum fleet_outcome terminate(struct sim *s)
     if (!r)
         return FLEET_NOT_FOUND;
     sim_note(s, "terminate replica %.*s of %.*s", STR_ARG(r->id), STR_ARG(r->deployment));
-    s->excused_deployment = sim_text(r->deployment);
+    sim_excuse(s, r->deployment);
     return fleet_terminate_replica(s->fleet, &s->world, r, NULL);
 }
 

@@ -236,7 +236,8 @@ static bool report_replica(struct sim *s)
          r = fleet_next_replica(s->fleet, r)) {
         int plane = index_of(r->plane);
 
-        if (plane < 0 || !s->planes[plane].exists || !s->planes[plane].available ||
+        /* Control itself says what has become of replicas whose plane is no more. */
+        if (plane < 0 || (s->planes[plane].exists && !s->planes[plane].available) ||
             !unknown_to_fleet(r, planes_find(s, r->id), &one) || !sim_chance(s, ++n))
             continue;
         chosen = r;
@@ -247,7 +248,7 @@ static bool report_replica(struct sim *s)
     sim_note(s, "replica %.*s of %.*s is seen %s", STR_ARG(chosen->id), STR_ARG(chosen->deployment),
              (const char *[]){"started", "ready", "not ready", "gone"}[seen]);
     if (seen == SEEN_NOT_READY || seen == SEEN_GONE)
-        s->excused_deployment = sim_text(chosen->deployment);
+        sim_excuse(s, chosen->deployment);
     fleet_observe_replica(s->fleet, &s->world, chosen->id, seen,
                           seen == SEEN_GONE ? STR("exit 1") : STR_NULL);
     return true;

@@ -23,6 +23,7 @@ enum {
     SIM_REPLICAS_MAX = 512,
     SIM_BUILDS_MAX = 64,
     SIM_WATCHED_MAX = 32,
+    SIM_REPORTS_MAX = 4, /* in one transaction */
 };
 
 struct sim_text {
@@ -113,10 +114,11 @@ struct sim {
     bool faults;        /* things may go wrong */
     bool world_is_news; /* rules of the organisation or planes changed, and no tick has seen it */
     bool committed;     /* the last transaction was written */
-    /* This step may take traffic away from anything, from one deployment, or from the environments
-     * of a name. */
+    /* This step may take traffic away from anything, from some deployments, or from the
+     * environments of a name. */
     bool excused;
-    struct sim_text excused_deployment, excused_name;
+    struct sim_text excused_deployments[SIM_REPORTS_MAX], excused_name;
+    size_t n_excused;
     str team;
     int64_t next_ns; /* as the last tick said */
     uint64_t step;
@@ -127,6 +129,12 @@ struct sim {
 };
 
 extern const char *const sim_rules[SIM_RULES];
+
+static inline void sim_excuse(struct sim *s, str deployment)
+{
+    if (s->n_excused < SIM_REPORTS_MAX)
+        s->excused_deployments[s->n_excused++] = sim_text(deployment);
+}
 
 /* A number below `bound`. */
 static inline uint32_t sim_below(struct sim *s, uint32_t bound)

@@ -160,7 +160,7 @@ static void test_planes_that_change(void)
     declare_plane(PLANE_IE, "yet-another", "IE");
     declare_plane(PLANE_US, "the-last", "US");
     pass(0);
-    CHECK_INT(r->state, REPLICA_GONE);
+    CHECK_INT(r->state, REPLICA_STOPPING);
     CHECK_STR(r->why, "its plane is no more");
     CHECK_INT(d->restarts, 0);
     CHECK_INT(count(d, REPLICA_PENDING), 1);
