@@ -30,6 +30,7 @@ build:
 	@$(NINJA) $(BUILD)
 
 run: build
+	@$(SETUP) runner
 	@scripts/run.sh $(BUILD)
 
 demo: build

@@ -12,7 +12,7 @@ import time
 import pytest
 from world import BUILD, ROOT, call
 
-COMMANDS = [line for line in (ROOT / "scripts/try.txt").read_text().splitlines() if line.startswith("curl ")]
+COMMANDS = [line for line in (ROOT / "scripts/try.txt").read_text().splitlines() if line.startswith(("curl ", "AMBIT_API_KEY="))]
 
 
 def test_demo():
@@ -45,6 +45,7 @@ def run(tmp_path_factory):
 
 
 def shell(command):
+    command = command.replace("build/ambit", f"{BUILD}/ambit")
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -64,6 +65,8 @@ def test_every_printed_command_works(run):
         r'"user_id":"nordic"',
         r'"region":"atnorth-sto-1"',
         r'atnorth-isl-1',
+        r'model-[a-z0-9]+-prod-eu\.localhost/predict',
+        r'"environment":"prod-eu","region":"scaleway-par-1"',
     ]
     assert len(answers) == len(expected)
     for answer, pattern in zip(answers, expected):
@@ -74,8 +77,14 @@ def test_the_readmes_request_works(run):
     text = (ROOT / "README.md").read_text()
     commands = re.findall(r"^    (curl (?:.*\\\n)*.*)$", text, re.M)
     assert commands
-    for command in commands:
-        assert '"routing_trace"' in shell(command), command
+    assert '"routing_trace"' in shell(commands[0])
+
+
+def test_the_readmes_regional_endpoint_works(run):
+    text = (ROOT / "README.md").read_text()
+    block = text[text.index("    export AMBIT_API_KEY=sk-quickstart\n"):].split("\n\n")[0]
+    said = shell("\n".join(line.strip() for line in block.splitlines()))
+    assert '"environment":"prod-eu","region":"scaleway-par-1"' in said
 
 
 def test_the_readmes_way_to_real_models():
@@ -84,5 +93,4 @@ def test_the_readmes_way_to_real_models():
     block = text[text.index("    make build\n"):].split("\n\n")[0]
     lines = [line.strip() for line in block.splitlines()]
     assert lines[0] == "make build" and lines[-1].startswith("build/ambit serve ")
-    commands = [line.replace("build/ambit", f"{BUILD}/ambit") for line in lines[1:-1]]
-    assert "refused" not in shell(" && ".join(commands))
+    assert "refused" not in shell(" && ".join(lines[1:-1]))
