@@ -124,10 +124,15 @@ static void on_open(void *ctx, struct stream *s)
     send_request(a);
 }
 
-static enum endpoint_verdict verdict_of_status(unsigned status)
+/* What a model answers is about a request; whether its replica is well, its plane says. */
+static enum endpoint_verdict verdict_of_status(const struct attempt *a)
 {
+    unsigned status = a->status;
+
     if (status == 429 || status == 503)
         return ENDPOINT_SATURATED;
+    if (a->exchange->call)
+        return ENDPOINT_SUCCEEDED;
     return status >= 500 || status == 408 ? ENDPOINT_FAILED : ENDPOINT_SUCCEEDED;
 }
 
@@ -150,7 +155,7 @@ static void on_head(void *ctx, struct stream *s, const struct http_head *head, e
     else
         deadline_set(worker_of(a)->loop, &a->timer, a->idle_ms);
     owner(a)->trace.attempts[a->record].status = head->status;
-    if (verdict_of_status(a->status) == ENDPOINT_SUCCEEDED)
+    if (verdict_of_status(a) == ENDPOINT_SUCCEEDED)
         endpoint_answers(&a->slot);
     exchange_answered(owner(a), a, head, end);
 }
@@ -352,7 +357,7 @@ static enum endpoint_verdict verdict_of(const struct attempt *a, enum route_outc
         return ENDPOINT_NEUTRAL;
     case ROUTE_OUTCOME_SERVED:
     case ROUTE_OUTCOME_ANSWERED_RETRYABLE:
-        return verdict_of_status(a->status);
+        return verdict_of_status(a);
     default:
         return ENDPOINT_FAILED;
     }

@@ -149,7 +149,9 @@ void exchange_answered(struct exchange *x, struct attempt *a, const struct http_
                      ? a->sent_ns - x->body_ended_ns
                      : 0;
     x->answered_ns = a->first_byte_ns;
-    if (head->status == 429 || head->status == 503)
+    /* A model's own 503 speaks for all requests only where it says for how long. */
+    if ((head->status == 429 || head->status == 503) &&
+        (!x->call || http_head_find(head, HTTP_HEADER_RETRY_AFTER)))
         endpoint_pause(a->slot.state, now_ns + retry_after_s(head) * NS_PER_S);
     check_region(x, a, head);
     if (is_worth_retrying(head->status) && x->attempts_left && (!x->call || upload_can_repeat(x))) {

@@ -50,7 +50,7 @@ void demands_free(struct demands *d)
     mem_free(d);
 }
 
-static struct demand *demand_new(struct demands *d, str deployment)
+static struct demand *demand_new(struct demands *d, str deployment, str model)
 {
     struct demand *demand = aligned_alloc(64, (sizeof(*demand) + 63) / 64 * 64);
 
@@ -58,6 +58,8 @@ static struct demand *demand_new(struct demands *d, str deployment)
         abort();
     memset(demand, 0, sizeof(*demand));
     demand->deployment = str_dup(deployment);
+    demand->model_label = metrics_label(model);
+    demand->deployment_label = metrics_label(deployment);
     demand->told_idle = true;
     list_init(&demand->link);
     map_put(&d->by_id, str_of(demand->deployment), demand);
@@ -74,13 +76,11 @@ struct demand **demands_attach(struct demands *d, struct catalog *c)
         struct demand *demand = map_get(&d->by_id, row->id);
 
         if (!demand)
-            demand = demand_new(d, row->id);
+            demand = demand_new(d, row->id, c->models[row->model].id);
         list_move(&d->named, &demand->link);
         demand->seen_revision = c->revision;
-        demand->model_label = metrics_label(c->models[row->model].id);
-        demand->environment_label =
-            placed ? metrics_label(c->environments[row->environment].name) : WORD_NONE;
-        demand->deployment_label = metrics_label(row->id);
+        atomic_store(&demand->environment_label,
+                     placed ? metrics_label(c->environments[row->environment].name) : WORD_NONE);
         all[i] = demand;
     }
     return all;

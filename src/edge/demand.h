@@ -16,8 +16,9 @@
 struct edge;
 
 struct demand {
-    char *deployment;                                          /* id */
-    uint16_t model_label, environment_label, deployment_label; /* of metrics */
+    char *deployment;                       /* id */
+    uint16_t model_label, deployment_label; /* of metrics */
+    _Atomic uint16_t environment_label;     /* of the one that it is in now */
     struct list link;
     uint64_t seen_revision; /* the newest catalog that names it */
     uint64_t retired_epoch;

@@ -354,7 +354,7 @@ static void on_deadline(struct deadline *deadline)
 {
     struct exchange *x = container_of(deadline, struct exchange, deadline);
 
-    if (x->state == EXCHANGE_TRYING) {
+    if (x->state == EXCHANGE_TRYING || x->state == EXCHANGE_WAITING) {
         exchange_drop_attempt(x->attempt, ROUTE_OUTCOME_DEADLINE);
         exchange_refuse(x, FAULT_UPSTREAM_TIMEOUT, STR("the request's deadline has passed"),
                         STR_NULL);

@@ -225,6 +225,7 @@ struct policy policy_default(void)
                            .predict_bytes = s.predict_bytes,
                            .held_bytes = s.held_bytes,
                            .held_requests = s.held_requests,
+                           .allowed_fails = 1000,
                            .hold_ms = s.hold_ms,
                            .socket_idle_ms = s.socket_idle_ms,
                            .message_bytes = s.message_bytes};
@@ -414,7 +415,15 @@ static void make_policy(struct model_hosts *g, const struct policy *p, struct bu
     c->settings.hold_ms = p->hold_ms;
     c->settings.socket_idle_ms = p->socket_idle_ms;
     c->settings.message_bytes = p->message_bytes;
-    c->settings.allowed_fails = 1000;
+    c->settings.allowed_fails = p->allowed_fails;
+    if (p->certificate) {
+        struct catalog_certificate *certificate = arena_zalloc(&c->arena, sizeof(*certificate));
+
+        certificate->chain_pem = p->certificate->certificate_pem;
+        certificate->key_pem = p->certificate->key_pem;
+        c->certificates = certificate;
+        c->n_certificates = 1;
+    }
     add_rules(c, p);
     add_models(c, g, p);
     add_keys(c, p);

@@ -8,6 +8,7 @@
  */
 
 #include "catalog/catalog.h"
+#include "net/tls.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -42,9 +43,10 @@ struct policy {
     uint64_t revive; /* another number: nothing learnt about replicas holds any more */
     bool key_gone;   /* the first key */
     uint64_t replay_bytes, predict_bytes, held_bytes;
-    uint32_t held_requests;
+    uint32_t held_requests, allowed_fails;
     int64_t hold_ms, socket_idle_ms;
     uint64_t message_bytes;
+    const struct tls_identity *certificate; /* NULL: plaintext */
 };
 
 /* Models below the domain "d.test" (kind, id, team; environments → deployment, replicas):

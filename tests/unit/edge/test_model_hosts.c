@@ -165,6 +165,32 @@ static void test_the_models_own_errors_pass(void)
     CHECK(has(answer, "\r\nx-ambit-region: ovh-gra-1\r\n"));
 }
 
+static bool say_busy(struct replica *r, int fd)
+{
+    if (replica_read_request(r, fd))
+        replica_say(fd, "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy");
+    return false;
+}
+
+/* Requests that a model can't handle do not take it from those that it can. */
+static void test_the_models_own_errors_say_nothing_about_its_replica(void)
+{
+    static const serve_fn failing[] = {say_error, say_busy};
+    struct policy p = policy_default();
+
+    p.allowed_fails = 2;
+    model_hosts_publish(g, &p);
+    for (size_t i = 0; i < COUNT_OF(failing); i++) {
+        replica_set(model_hosts_replica(g, 2), failing[i]);
+        for (int k = 0; k < 4; k++)
+            CHECK(has(predict("model-abc-eu.d.test", "/predict"), i ? "busy" : "mine!"));
+        replica_set(model_hosts_replica(g, 2), NULL);
+        CHECK_INT(status_of(predict("model-abc-eu.d.test", "/predict")), 200);
+    }
+    p = policy_default();
+    model_hosts_publish(g, &p);
+}
+
 static void test_both_schemes_of_keys(void)
 {
     static const char *const headers[] = {"Authorization: Api-Key k-all\r\n",
@@ -360,6 +386,7 @@ int main(void)
     RUN(test_sync_passes_method_path_and_query);
     RUN(test_head_has_no_body);
     RUN(test_the_models_own_errors_pass);
+    RUN(test_the_models_own_errors_say_nothing_about_its_replica);
     RUN(test_both_schemes_of_keys);
     RUN(test_wrong_keys_come_first);
     RUN(test_what_does_not_exist_is_404);
