@@ -200,7 +200,7 @@ void log_print(FILE *to, const json_t *rows)
         char when[CLOCK_RFC3339_LEN];
 
         clock_format_rfc3339(time_of(row), when);
-        fprintf(to, "%.*s  %-7s  %-5s  ", CLOCK_RFC3339_LEN, when, *level ? level : "-",
+        fprintf(to, "%.*s  %-7s  %-10s  ", CLOCK_RFC3339_LEN, when, *level ? level : "-",
                 *replica ? replica : "-");
         print_plain(to, text_of(row, "message"));
         putc('\n', to);

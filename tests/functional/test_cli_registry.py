@@ -447,7 +447,7 @@ def row(ms, message, **members):
 def test_logs_are_printed_in_columns_and_filtered_by_the_server(control):
     control.put("GET /v1/models/abcd1234/deployments/d1/logs", {"logs": [row(1795258800000, "hello \x1b[31m")]})
     out = control.fine("logs", "echo", "--deployment", "d1", "--min-level", "INFO", "--replica", "abcde", "--search", "h.l+", "--since", "2h")
-    assert out == "2026-11-21T11:00:00.000Z  INFO     abcde  hello ?[31m\n"
+    assert out == "2026-11-21T11:00:00.000Z  INFO     abcde       hello ?[31m\n"
     query = control.requests[-1][2]
     assert "min_level=INFO" in query and "replica=abcde" in query and "search_pattern=h.l%2B" in query and "direction=asc" in query
 
