@@ -1,6 +1,6 @@
 /*
  * `ambit deployments`: deployments of a model, and what can be done with one. A deployment is named
- * by its id, or by "production" or "development" for whatever that is at the moment.
+ * by its id or its name, or by "production" or "development" for whatever that is at the moment.
  */
 
 #include "base/mem.h"
@@ -44,8 +44,10 @@ static int on_one(int argc, char **argv, const char *usage, const char *about, c
 
 static int run_get(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit deployments get MODEL DEPLOYMENT", NULL, "GET",
-                  "/v1/models/{}/deployments/{}", NULL);
+    return on_one(argc, argv, "ambit deployments get MODEL DEPLOYMENT",
+                  "A deployment is named by its id or its name, or \"production\" or "
+                  "\"development\",\nhere and in all other commands.",
+                  "GET", "/v1/models/{}/deployments/{}", NULL);
 }
 
 static int run_activate(int argc, char **argv)

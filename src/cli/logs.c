@@ -62,8 +62,10 @@ static char *path_of(const char *command, const struct words *w, const char *mod
 {
     if (w->environment)
         return log_path(model, "environment", w->environment);
-    return w->deployment ? log_path(model, "deployment", w->deployment)
-                         : newest_path(command, model);
+    if (!w->deployment)
+        return newest_path(command, model);
+    CLEANUP_FREE char *id = registry_deployment_id(command, model, w->deployment);
+    return id ? log_path(model, "deployment", id) : NULL;
 }
 
 /* --- printing */
@@ -137,8 +139,8 @@ int cli_logs(int argc, char **argv)
 {
     struct words w = {0};
     const struct cli_option options[] = {
-        {"deployment", CLI_OPTION_TEXT, &w.deployment, "ID", "of this one (default: the newest)",
-         0},
+        {"deployment", CLI_OPTION_TEXT, &w.deployment, "ID",
+         "of this one, by id or name (default: the newest)", 0},
         {"environment", CLI_OPTION_TEXT, &w.environment, "NAME",
          "of every deployment that was in it meanwhile", 0},
         {"follow", CLI_OPTION_FLAG, &w.follow, NULL, "go on as it grows; -f is the same", 0},

@@ -14,12 +14,11 @@ struct words {
     uint64_t timeout_s;
 };
 
-/* An id, or what "production" and "development" are at the moment. */
-static json_t *body_of(const struct words *w)
+static json_t *body_of(const struct words *w, const char *deployment)
 {
-    json_t *body = json_pack("{s:s, s:b, s:b}", "deployment_id", w->deployment,
-                             "scale_down_previous_deployment", !w->keep_previous,
-                             "preserve_env_instance_type", !w->own_instance_type);
+    json_t *body =
+        json_pack("{s:s, s:b, s:b}", "deployment_id", deployment, "scale_down_previous_deployment",
+                  !w->keep_previous, "preserve_env_instance_type", !w->own_instance_type);
 
     if (w->dry_run)
         json_object_set_new(body, "dry_run", json_true());
@@ -62,10 +61,12 @@ static int promote(const char *command, const struct words *w)
     const char *path_words[] = {model, w->environment};
     json_t *body, *answer = NULL;
 
-    if (!model)
+    CLEANUP_FREE char *deployment =
+        model ? registry_deployment_id(command, model, w->deployment) : NULL;
+    if (!deployment)
         return CLI_FAILED;
     CLEANUP_FREE char *path = registry_path("/v1/models/{}/environments/{}/promote", path_words);
-    body = body_of(w);
+    body = body_of(w, deployment);
     int status = client_call(command, "POST", path, body, &answer);
     if (status == CLI_OK)
         print_answer(w, answer);

@@ -183,6 +183,50 @@ char *registry_model_id(const char *command, const char *team, const char *word)
     return id;
 }
 
+static void ambiguous_deployment(const char *command, const char *word, const json_t *rows)
+{
+    const json_t *row;
+    size_t i;
+
+    fprintf(stderr, "ambit %s: several deployments are named \"%s\"; say which by its id:", command,
+            word);
+    json_array_foreach(rows, i, row)
+    {
+        if (is_text(row, "name", word))
+            fprintf(stderr, " %s", json_string_value(json_object_get(row, "id")));
+    }
+    fprintf(stderr, "\n");
+}
+
+char *registry_deployment_id(const char *command, const char *model, const char *word)
+{
+    CLEANUP_FREE char *path =
+        registry_path("/v1/models/{}/deployments", (const char *const[]){model});
+    json_t *rows = registry_rows(command, path), *row;
+    const char *found = word;
+    size_t i, n_named = 0;
+    char *id = NULL;
+
+    json_array_foreach(rows, i, row)
+    {
+        if (is_text(row, "id", word)) {
+            found = word;
+            n_named = 0;
+            break;
+        }
+        if (is_text(row, "name", word)) {
+            found = json_string_value(json_object_get(row, "id"));
+            n_named++;
+        }
+    }
+    if (n_named > 1)
+        ambiguous_deployment(command, word, rows);
+    else if (rows)
+        id = copy_of(found ? found : word);
+    json_decref(rows);
+    return id;
+}
+
 const json_t *registry_model_of(const json_t *answer)
 {
     const json_t *model = json_object_get(answer, "model");
@@ -232,14 +276,20 @@ static int holes_of(const char *pattern)
 static char *path_of(const char *pattern, const char *command, char **operands,
                      const struct common *c)
 {
-    CLEANUP_FREE char *id = NULL;
+    CLEANUP_FREE char *model = NULL;
+    CLEANUP_FREE char *deployment = NULL;
     const char *words[REGISTRY_OPERANDS_MAX] = {0};
 
     for (int i = 0; i < holes_of(pattern); i++)
         words[i] = operands[i];
-    if (of_a_model(pattern)) {
-        words[0] = id = registry_model_id(command, c->team, operands[0]);
-        if (!id)
+    if (!of_a_model(pattern))
+        return registry_path(pattern, words);
+    words[0] = model = registry_model_id(command, c->team, operands[0]);
+    if (!model)
+        return NULL;
+    if (strstr(pattern, "/deployments/{}")) {
+        words[1] = deployment = registry_deployment_id(command, model, operands[1]);
+        if (!deployment)
             return NULL;
     }
     return registry_path(pattern, words);

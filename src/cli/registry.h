@@ -29,6 +29,10 @@ int registry_find_model(const char *command, const char *team, const char *word,
 /* Its id, to be freed; NULL after a message, where there is none as well. */
 char *registry_model_id(const char *command, const char *team, const char *word);
 
+/* The id of the model's deployment of that id or name, to be freed; NULL after a message. What is
+ * neither is left to the server: "production", "development", or a 404. */
+char *registry_deployment_id(const char *command, const char *model, const char *word);
+
 /* The model of an answer that may have a deployment beside it. */
 const json_t *registry_model_of(const json_t *answer);
 

@@ -92,6 +92,7 @@ def control():
     c.put("POST /v1/packages", (200, upload))
     c.put("POST /v1/models", {"model": MODEL, "deployment": deployment()})
     c.put("POST /v1/models/abcd1234/deployments", {"model": MODEL, "deployment": deployment()})
+    c.put("GET /v1/models/abcd1234/deployments", {"deployments": []})
     c.put("GET /v1/models/abcd1234/deployments/dep0001", deployment("ACTIVE"))
     c.put("GET /v1/models/abcd1234/deployments/dep0001/logs", {"logs": []})
     yield c
@@ -275,6 +276,18 @@ def test_a_name_of_several_teams_has_to_be_said_more_clearly(control):
 def test_a_model_that_is_not_there(control):
     status, _, err = control.run("models", "get", "ecco")
     assert status == 1 and 'there is no model "ecco"' in err
+
+
+def test_deployments_have_names_too(control):
+    rows = [{"id": "one0001", "name": "first"}, {"id": "two0002", "name": "same"}, {"id": "three03", "name": "same"}]
+    control.put("GET /v1/models/abcd1234/deployments", {"deployments": rows})
+    control.put("GET /v1/models/abcd1234/deployments/one0001", rows[0])
+    control.put("POST /v1/models/abcd1234/environments/production/promote", deployment())
+    assert "one0001" in control.fine("deployments", "get", "echo", "first")
+    control.fine("env", "promote", "echo", "production", "first")
+    assert control.sent("POST /v1/models/abcd1234/environments/production/promote")[0]["deployment_id"] == "one0001"
+    status, _, err = control.run("deployments", "get", "echo", "same")
+    assert status == 1 and "two0002 three03" in err
 
 
 # --- verbs
