@@ -104,6 +104,7 @@ static void test_the_swap_and_the_clean_up(void)
         }
         CHECK(str_eq(e->current, next->id));
         CHECK_INT(old->environment.n, 0);
+        CHECK_INT(old->told_environment.n, 0);
         work();
         CHECK_INT(old->status, cases[i].status);
         CHECK_INT(next->autoscaling.min_replica, e->autoscaling.min_replica);
@@ -366,6 +367,7 @@ static void test_a_failed_candidate_leaves_all_as_it_was(void)
         CHECK(str_search(p->error, str_of(cases[i].why)) < p->error.n);
         CHECK_INT(next->status, cases[i].status);
         CHECK_INT(next->environment.n, 0);
+        CHECK_INT(next->told_environment.n, 0);
         CHECK_INT(e->promotion.n, 0);
         CHECK(str_eq(e->current, old->id));
         CHECK_INT(count(old, REPLICA_READY), 2);
@@ -439,6 +441,22 @@ static void test_settings_wait_for_the_end_of_a_promotion(void)
     tear_down();
 }
 
+/* At one moment the current deployment becomes idle and a promotion ends, which brings settings
+ * that keep it awake. */
+static void test_settings_come_before_sleep(void)
+{
+    set_up();
+    struct fleet_deployment *old = serving("production"), *next = push("production");
+    set_settings("production", two_replicas);
+    world.now_ns += 900 * NS_PER_S;
+    fleet_observe_build(fleet, &world, next->id, "no");
+    CHECK_INT(old->status, STATUS_ACTIVE);
+    CHECK_INT(count(old, REPLICA_READY), 1);
+    CHECK_INT(count(old, REPLICA_PENDING), 1);
+    CHECK_INT(count(old, REPLICA_STOPPING), 0);
+    tear_down();
+}
+
 int main(void)
 {
     RUN(test_push_to_an_environment);
@@ -455,5 +473,6 @@ int main(void)
     RUN(test_a_reused_source_gets_back_what_it_had);
     RUN(test_cancel_discards_what_was_made);
     RUN(test_settings_wait_for_the_end_of_a_promotion);
+    RUN(test_settings_come_before_sleep);
     return test_end();
 }
