@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "control/api_internal.h"
+#include "control/registry.h"
 
 #include <assert.h>
 
@@ -150,6 +151,17 @@ static const struct api_route *find_route(struct api_call *call)
     return found;
 }
 
+static bool is_unlimited(struct api_call *call)
+{
+    struct registry_caller caller = registry_caller(call);
+
+    if (!caller.team.n && (!caller.key || (!caller.key->n_models && !caller.key->n_environments)))
+        return true;
+    api_error(call, 403, "key_limited", NULL,
+              "this key is limited to a team, models or environments, and this concerns more");
+    return false;
+}
+
 void api_handle(struct api *api, const struct api_request *request, api_respond_fn on_answer,
                 void *ctx)
 {
@@ -168,7 +180,8 @@ void api_handle(struct api *api, const struct api_request *request, api_respond_
     /* The catalog that has the key's id goes away with a change. */
     call->request.actor = arena_copy(&call->arena, request->actor);
     const struct api_route *route = find_route(call);
-    bool allowed = route && (!route->scopes || api_may(call, route->scopes, "this"));
+    bool allowed = route && (!route->scopes || api_may(call, route->scopes, "this")) &&
+                   (!(route->scopes & API_UNLIMITED_KEYS) || is_unlimited(call));
     if (!allowed || route->handle(call) == API_ANSWERED)
         api_finish(call);
 }

@@ -105,7 +105,8 @@ enum api_progress api_secret_put(struct api_call *call)
     json_t *body = team ? api_body_of(call, names, COUNT_OF(names)) : NULL;
     str name, value;
 
-    if (body && take_name(call, body, &name) && take_value(call, body, &value))
+    if (body && take_name(call, body, &name) && take_value(call, body, &value) &&
+        registry_may_change(call, team->id, STR("")))
         put(call, team, name, value);
     json_decref(body);
     return API_ANSWERED;
@@ -127,7 +128,7 @@ enum api_progress api_secret_delete(struct api_call *call)
                   STR_ARG(str_upto(name, 200)));
         return API_ANSWERED;
     }
-    if (!registry_matches(call, &s->object))
+    if (!registry_matches(call, &s->object) || !registry_may_change(call, team->id, STR("")))
         return API_ANSWERED;
     registry_begin(call, &c);
     registry_audit(&c, "SECRET_DELETED", key, secret_json(f, s), NULL);

@@ -3,36 +3,38 @@
 #include "base/mem.h"
 #include "control/api_internal.h"
 
-#define READERS (SCOPE_POLICY_READ | SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
-#define RULERS  (SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
+#define READERS   (SCOPE_POLICY_READ | SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
+#define EVERYBODY API_UNLIMITED_KEYS
+#define RULERS    (SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
 
-/* clang-format off: two lines each, so that the columns can be read */
 const struct api_route api_routes[] = {
-    {"POST", "/customer/new", SCOPE_CUSTOMERS, api_customer_new, "Make a customer", "",
+    {"POST", "/customer/new", SCOPE_CUSTOMERS | EVERYBODY, api_customer_new, "Make a customer", "",
      "CustomerNew", "Customer"},
-    {"POST", "/customer/update", SCOPE_CUSTOMERS, api_customer_update,
+    {"POST", "/customer/update", SCOPE_CUSTOMERS | EVERYBODY, api_customer_update,
      "Change a customer; null clears a field", "", "CustomerUpdate", "Customer"},
-    {"GET", "/customer/info", SCOPE_CUSTOMERS, api_customer_info, "Show a customer", "end_user_id",
-     "", "Customer"},
-    {"GET", "/customer/list", SCOPE_CUSTOMERS, api_customer_list,
+    {"GET", "/customer/info", SCOPE_CUSTOMERS | EVERYBODY, api_customer_info, "Show a customer",
+     "end_user_id", "", "Customer"},
+    {"GET", "/customer/list", SCOPE_CUSTOMERS | EVERYBODY, api_customer_list,
      "List customers in the order of their ids", "after customers_limit", "", "Customers"},
-    {"POST", "/customer/delete", SCOPE_CUSTOMERS, api_customer_delete,
+    {"POST", "/customer/delete", SCOPE_CUSTOMERS | EVERYBODY, api_customer_delete,
      "Delete customers, all of them or none", "", "CustomerIds", "Object"},
-    {"POST", "/customer/block", SCOPE_CUSTOMERS, api_customer_block, "Refuse their requests", "",
-     "CustomerIds", "Object"},
-    {"POST", "/customer/unblock", SCOPE_CUSTOMERS, api_customer_unblock,
+    {"POST", "/customer/block", SCOPE_CUSTOMERS | EVERYBODY, api_customer_block,
+     "Refuse their requests", "", "CustomerIds", "Object"},
+    {"POST", "/customer/unblock", SCOPE_CUSTOMERS | EVERYBODY, api_customer_unblock,
      "Serve their requests again", "", "CustomerIds", "Object"},
 
-    {"POST", "/v1/keys", SCOPE_KEYS, api_key_new,
+    {"POST", "/v1/keys", SCOPE_KEYS | EVERYBODY, api_key_new,
      "Make a key; its text is in this answer and nowhere else", "", "KeyNew", "Key"},
-    {"GET", "/v1/keys", SCOPE_KEYS | READERS, api_key_list, "List keys", "", "", "Keys"},
-    {"DELETE", "/v1/keys/{id}", SCOPE_KEYS, api_key_delete, "Revoke a key", "", "", "Tombstone"},
+    {"GET", "/v1/keys", SCOPE_KEYS | READERS | EVERYBODY, api_key_list, "List keys", "", "",
+     "Keys"},
+    {"DELETE", "/v1/keys/{id}", SCOPE_KEYS | EVERYBODY, api_key_delete, "Revoke a key", "", "",
+     "Tombstone"},
 
     {"GET", "/v1/organization", READERS, api_organization_get,
      "The rule that holds for every request", "", "", "Organization"},
-    {"PUT", "/v1/organization", RULERS, api_organization_put,
+    {"PUT", "/v1/organization", RULERS | EVERYBODY, api_organization_put,
      "Set the rule that holds for every request", "", "OrganizationPut", "Organization"},
-    {"DELETE", "/v1/organization", SCOPE_POLICY_WIDEN, api_organization_delete,
+    {"DELETE", "/v1/organization", SCOPE_POLICY_WIDEN | EVERYBODY, api_organization_delete,
      "Take that rule away", "", "", "Organization"},
     {"GET", "/v1/regions", READERS, api_regions,
      "What is known of each region, with measured round trips", "", "", "Object"},
@@ -44,17 +46,18 @@ const struct api_route api_routes[] = {
      "Object"},
     {"GET", "/v1/endpoints", READERS | SCOPE_OPERATE, api_endpoint_list,
      "Endpoints, their regions, and how those are known", "", "", "Object"},
-    {"POST", "/v1/endpoints/{id}/withdraw", SCOPE_OPERATE, api_endpoint_withdraw,
+    {"POST", "/v1/endpoints/{id}/withdraw", SCOPE_OPERATE | EVERYBODY, api_endpoint_withdraw,
      "Take an endpoint out of service", "", "Withdraw", "Object"},
-    {"POST", "/v1/endpoints/{id}/return_to_service", SCOPE_OPERATE, api_endpoint_return,
+    {"POST", "/v1/endpoints/{id}/return_to_service", SCOPE_OPERATE | EVERYBODY, api_endpoint_return,
      "Return an endpoint to service", "", "", "Object"},
-    {"GET", "/v1/audit", READERS, api_audit, "The audit trail, newest first", "object before limit",
-     "", "Object"},
-    {"GET", "/v1/reports/residency", READERS, api_report_residency, "The officer's report", "days",
-     "", "Object"},
+    {"GET", "/v1/audit", READERS | EVERYBODY, api_audit, "The audit trail, newest first",
+     "object before limit", "", "Object"},
+    {"GET", "/v1/reports/residency", READERS | EVERYBODY, api_report_residency,
+     "The officer's report", "days", "", "Object"},
 
     {"GET", "/v1/teams", SCOPE_DEPLOY | READERS, api_team_list, "List teams", "", "", "Teams"},
-    {"POST", "/v1/teams", SCOPE_KEYS, api_team_new, "Make a team", "", "TeamNew", "Team"},
+    {"POST", "/v1/teams", SCOPE_KEYS | EVERYBODY, api_team_new, "Make a team", "", "TeamNew",
+     "Team"},
     {"GET", "/v1/teams/{team_id}", SCOPE_DEPLOY | READERS, api_team_get, "Show a team", "", "",
      "Team"},
     {"GET", "/v1/users", SCOPE_KEYS | READERS, api_user_list, "List users", "cursor limit", "",
@@ -195,12 +198,12 @@ const struct api_route api_routes[] = {
      "search_pattern includes excludes",
      "", "Logs"},
 
-    {"GET", "/v1/edges", READERS | SCOPE_OPERATE, api_edges,
+    {"GET", "/v1/edges", READERS | SCOPE_OPERATE | EVERYBODY, api_edges,
      "Edges, and the revision that each confirmed", "", "", "Object"},
-    {"GET", "/v1/configuration", READERS | SCOPE_OPERATE, api_configuration,
+    {"GET", "/v1/configuration", READERS | SCOPE_OPERATE | EVERYBODY, api_configuration,
      "The state of the configuration file", "", "", "Object"},
-    {"POST", "/v1/reload", SCOPE_OPERATE, api_reload, "Read the configuration file again", "",
-     "Reload?", "Object"},
+    {"POST", "/v1/reload", SCOPE_OPERATE | EVERYBODY, api_reload,
+     "Read the configuration file again", "", "Reload?", "Object"},
     {"GET", "/v1/openapi.json", 0, api_openapi, "This document", "", "", "Object"},
     {"GET", "/metrics", SCOPE_METRICS, api_metrics, "Metrics of control and edges, for Prometheus",
      "", "", ""},
@@ -208,6 +211,5 @@ const struct api_route api_routes[] = {
     {"GET", "/health/ready", 0, api_health_ready, "Whether there is a policy in force", "", "",
      "Object"},
 };
-/* clang-format on */
 
 const size_t api_n_routes = COUNT_OF(api_routes);

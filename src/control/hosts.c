@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/origin.h"
+#include "control/credential.h"
 
 #include <jansson.h>
 
@@ -17,6 +18,7 @@ enum {
 static const str loopback = STR_INIT("127.0.0.1");
 
 struct adding {
+    const struct policy *policy;
     const struct fleet *fleet;
     struct catalog *catalog;
     struct map models, environments, deployments; /* key → index + 1 */
@@ -126,14 +128,15 @@ static struct catalog_endpoint endpoint_of(const struct adding *a, const struct 
     return e;
 }
 
-/* A server that others run: its address is the deployment's, and it has nothing to prove but what
- * TLS proves. */
+/* A server that others run: its address and credential are the deployment's, and it has nothing to
+ * prove but what TLS proves. One whose credential does not open is never asked without it. */
 static bool make_external(const struct adding *a, const struct fleet_deployment *d,
                           struct catalog_endpoint *e)
 {
     struct origin origin;
 
-    if (origin_parse(d->url, &a->catalog->arena, &origin))
+    e->credential = credential_open(a->policy, d, &a->catalog->arena);
+    if (!e->credential.p || origin_parse(d->url, &a->catalog->arena, &origin))
         return false;
     e->tls = origin.tls;
     e->host = origin.host;
@@ -307,7 +310,8 @@ static void add_replicas(struct adding *a)
 void hosts_add(void *ctx, struct catalog *c, uint32_t (*rule)(void *rules, str canonical),
                void *rules)
 {
-    struct adding a = {.fleet = ctx, .catalog = c, .rule = rule, .rules = rules};
+    const struct policy *p = ctx;
+    struct adding a = {.policy = p, .fleet = p->fleet, .catalog = c, .rule = rule, .rules = rules};
 
     map_init(&a.models);
     map_init(&a.environments);

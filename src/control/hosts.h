@@ -6,6 +6,6 @@
 #include "catalog/catalog.h"
 #include "fleet/fleet.h"
 
-/* struct config_hosts.add; ctx is the fleet. */
+/* struct config_hosts.add; ctx is the policy. */
 void hosts_add(void *ctx, struct catalog *c, uint32_t (*rule)(void *rules, str canonical),
                void *rules);

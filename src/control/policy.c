@@ -234,7 +234,7 @@ struct catalog *policy_build(const struct policy *p, const struct config *config
             .n_observed = g.n_observed,
             .withdrawn = g.withdrawn,
             .n_withdrawn = g.n_withdrawn,
-            .hosts = {hosts_add, p->fleet},
+            .hosts = {hosts_add, (void *)p},
         };
 
         catalog = config_build_catalog(config, &with, diagnostics);

@@ -1,9 +1,11 @@
 """The registry over HTTP: models, environments, groups with rules, deployments, promotions, users, keys, secrets, logs, packages."""
 
 import hashlib
+import http.server
 import json
 import os
 import signal
+import threading
 import time
 
 import httpx
@@ -333,6 +335,37 @@ def test_a_wrong_source_is_named(validated, source, param):
     assert r("GET", f"/v1/models/{model}/deployments")["deployments"] == []
 
 
+def test_an_external_deployment_is_reached_with_its_credential(world):
+    r, seen = world(), []
+
+    class Upstream(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append((self.path, self.headers["authorization"]))
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    model = r.model()
+    base = f"http://127.0.0.1:{server.server_port}/base"
+    r.external(model, base, EU, credential="sk-upstream-secret", environment_name="production")
+    r.external(model, base, EU, deployment_name="bare")
+    headers = {"Host": f"model-{model}.ambit.test", "Authorization": f"Api-Key {KEY}"}
+    answer = httpx.post(f"{r.gateway.url}/production/sync/v1/x", json={}, headers=headers, trust_env=False)
+    bare = next(d["id"] for d in r("GET", f"/v1/models/{model}/deployments")["deployments"] if d["name"] == "bare")
+    again = httpx.post(f"{r.gateway.url}/deployment/{bare}/sync/v1/x", json={}, headers=headers, trust_env=False)
+    server.shutdown()
+    server.server_close()
+    assert (answer.status_code, again.status_code) == (200, 200), (answer.text, again.text)
+    assert seen == [("/base/v1/x", "Bearer sk-upstream-secret"), ("/base/v1/x", None)]
+
+
 # --- packages
 
 
@@ -361,20 +394,25 @@ def test_packages_come_whole_or_not_at_all(world):
     assert chunked["bytes"] == 3 * 65536 and chunked["sha256"] == hashlib.sha256(b"y" * 3 * 65536).hexdigest()
 
 
+def wait_until(what):
+    deadline = time.monotonic() + 30
+    while not what() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert what()
+
+
 def test_an_upload_that_is_cut_off_leaves_nothing(world):
     r = world()
+    folder = r.gateway.data / "packages"
 
     def pieces():
         yield b"y" * 65536
+        wait_until(lambda: list(folder.glob("*.new")))
         raise RuntimeError("cut")
 
     with pytest.raises(RuntimeError):
         r.client.post("/v1/packages", content=pieces())
-    folder = r.gateway.data / "packages"
-    deadline = time.monotonic() + 30
-    while folder.exists() and list(folder.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not list(folder.iterdir())
+    wait_until(lambda: not list(folder.iterdir()))
 
 
 # --- users, keys, secrets
@@ -390,7 +428,7 @@ def test_users_and_their_keys(world):
     key = r.as_key(r("POST", "/v1/api_keys", {"type": "PERSONAL", "user_id": ana["user_id"]})["api_key"])
     assert key("GET", "/v1/users/me") == ana
     assert key("POST", "/v1/users", {"email": "x@y.z", "role": "ORGANIZATION_ADMIN"}, 403)["param"] == "role"
-    assert key("GET", "/v1/reports/residency") and key("POST", "/v1/reload", status=403)
+    assert key("GET", "/v1/regions") and key("POST", "/v1/reload", status=403)
     path = f"/v1/users/{ana['user_id']}"
     r("PATCH", path, {"role": "MEMBER"})
     assert key("POST", "/v1/users", {"email": "x@y.z"}, 403)["code"] == "insufficient_scope"
@@ -423,6 +461,7 @@ def test_keys_by_type_and_with_limits(world):
     assert error["code"] == "environment_not_allowed"
     assert deployer("DELETE", f"/v1/models/{two}", status=403)["code"] == "environment_not_allowed"
     assert deployer("POST", "/v1/api_keys", {"type": "WORKSPACE_INVOKE", "environments": ["production"]}, 400)["param"] == "environments"
+    assert deployer("POST", "/v1/secrets", {"name": "x", "value": "y"}, 403)["code"] == "environment_not_allowed"
     inherited = deployer("POST", "/v1/api_keys", {"type": "WORKSPACE_INVOKE"})["prefix"]
     assert [k["environments"] for k in r("GET", "/v1/api_keys")["keys"] if k["prefix"] == inherited] == [["staging"]]
     for body, param in (
@@ -457,7 +496,15 @@ def test_a_key_of_a_team_sees_its_team_only(world):
     assert [m["id"] for m in key("GET", "/v1/models")["models"]] == [theirs["id"]]
     assert key("GET", f"/v1/models/{ours}", status=404) and key("GET", "/v1/teams/default", status=404)
     assert [t["name"] for t in key("GET", "/v1/teams")["teams"]] == ["speech"]
-    assert key("POST", "/v1/teams", {"name": "more"}, 403)["code"] == "team_not_allowed"
+    for method, path, body in (
+        ("POST", "/v1/teams", {"name": "more"}),
+        ("PUT", "/v1/organization", {"region_rule": "eu"}),
+        ("GET", "/v1/audit", None),
+        ("GET", "/v1/keys", None),
+        ("GET", "/customer/list", None),
+        ("POST", "/v1/keys", {"name": "wider"}),
+    ):
+        assert key(method, path, body, 403)["code"] == "key_limited"
     assert key("POST", "/v1/models", {"name": "new"})["model"]["team_id"] == team["id"]
     assert key("PATCH", "/v1/environment_groups/prod-eu", {"region_rule": "eu"})["team_id"] == team["id"]
     assert [g["name"] for g in r("GET", "/v1/environment_groups")["items"]] == ["production"]
@@ -546,13 +593,13 @@ def test_everything_is_there_after_a_crash(world):
     before = [r("GET", p) for p in (f"/v1/models/{model}/environments", "/v1/environment_groups", "/v1/api_keys", "/v1/usage")]
     control = r.gateway.child("control")
     os.kill(control, signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def is_back():
         try:
-            if r.answer("GET", "/v1/teams").status_code == 200 and r.gateway.child("control") != control:
-                break
+            return r.gateway.child("control") != control and r.answer("GET", "/v1/teams").status_code == 200
         except (httpx.TransportError, AssertionError):
-            pass
-        time.sleep(0.05)
+            return False
+
+    wait_until(is_back)
     after = [r("GET", p) for p in (f"/v1/models/{model}/environments", "/v1/environment_groups", "/v1/api_keys", "/v1/usage")]
     assert before == after and key

@@ -4,6 +4,7 @@
  */
 
 #include "control/hosts.h"
+#include "control/policy.h"
 
 #include "unit/test.h"
 
@@ -98,7 +99,7 @@ static void only_ready_replicas_are_endpoints(void)
         snprintf(id, sizeof(id), "s%d", state);
         add_replica(id, "dep0001", (enum fleet_replica_state)state, 22000 + (uint32_t)state);
     }
-    hosts_add(fleet, catalog, rule_index, NULL);
+    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
     CHECK_INT(catalog->n_deployments, 2);
     CHECK_INT(catalog->n_groups, 3);
     CHECK_INT(catalog->n_endpoints, 3);
@@ -126,7 +127,7 @@ static void a_place_that_nobody_knows_is_no_place(void)
     add_model("abc12345");
     add_deployment("dep0001", "abc12345", STATUS_ACTIVE);
     fleet_set_str(&add_replica("r1", "dep0001", REPLICA_READY, 1)->region, STR("atlantis"));
-    hosts_add(fleet, catalog, rule_index, NULL);
+    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
     struct region_set place = catalog->endpoints[1].place;
     CHECK_INT(region_set_count(&place), 1);
     CHECK(region_set_has(&place, region_unknown_bit(catalog->regions)));
@@ -148,7 +149,7 @@ static void environments_carry_their_groups_rule(void)
     fleet_set_str(&g->name, STR("prod-eu"));
     fleet_set_str(&g->rule, STR("allow=eu"));
     g->standard_refused = true;
-    hosts_add(fleet, catalog, rule_index, NULL);
+    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
     CHECK_INT(catalog->n_environments, 2);
     CHECK_INT(catalog->environments[0].rule, 3);
     CHECK(catalog->environments[0].standard_refused);
@@ -173,7 +174,7 @@ static void what_has_failed_is_not_waited_for(void)
         snprintf(id, sizeof(id), "dep%04d", status);
         add_deployment(id, "abc12345", (enum fleet_status)status);
     }
-    hosts_add(fleet, catalog, rule_index, NULL);
+    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
     for (int status = 0; status < FLEET_STATUSES; status++) {
         enum catalog_deployment_state expected = DEPLOYMENT_ASLEEP;
 
@@ -195,7 +196,7 @@ static void a_server_of_others_is_reached_where_it_is(void)
     fleet_set_str(&d->url, STR("https://gpu.example:8443/base"));
     fleet_set_str(&d->config, STR("{\"docker_server\":{\"predict_endpoint\":\"/generate\"}}"));
     add_replica("r1", "dep0001", REPLICA_READY, 0);
-    hosts_add(fleet, catalog, rule_index, NULL);
+    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
     const struct catalog_endpoint *e = &catalog->endpoints[1];
     CHECK(e->tls);
     CHECK_STR(e->host, "gpu.example");
