@@ -41,11 +41,13 @@ static void no_two_challenges_are_alike(void)
     CHECK(memcmp(a, b, sizeof(a)) != 0);
 }
 
+#define NO_HEX                                                                                     \
+    "x102030405060708090a0b0c0d0e0f10"                                                             \
+    "1112131415161718191a1b1c1d1e1f20"
+
 static void what_is_no_identity_proves_nothing(void)
 {
-    static const char *const wrong[] = {"", "01", OTHER "00",
-                                        "x102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1"
-                                        "d1e1f20"};
+    static const char *const wrong[] = {"", "01", OTHER "00", NO_HEX};
     char challenge[IDENTITY_CHALLENGE_BYTES], proof[IDENTITY_PROOF_BYTES];
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
