@@ -80,13 +80,12 @@ static int run_delete(int argc, char **argv)
 
 static void print_retry(const json_t *answer)
 {
-    const char *id = json_string_value(table_member(answer, "deployment.id"));
-    const char *reason = json_string_value(json_object_get(answer, "reason"));
+    const char *reason = table_text(answer, "reason");
 
     if (json_is_true(json_object_get(answer, "retried")))
-        printf("retried: %s\n", id ? id : "");
+        printf("retried: %s\n", table_text(answer, "deployment.id"));
     else
-        printf("not retried: %s\n", reason ? reason : "there is nothing to retry");
+        printf("not retried: %s\n", *reason ? reason : "there is nothing to retry");
 }
 
 static int run_retry(int argc, char **argv)

@@ -39,9 +39,8 @@ static bool is_in(const json_t *hosts, const json_t *host)
 /* The model's own hosts, then those that only an environment has. */
 static int add_model(const char *command, const json_t *model, json_t *rows)
 {
-    const char *id = json_string_value(json_object_get(model, "id"));
     CLEANUP_FREE char *path =
-        registry_path("/v1/models/{}/environments", (const char *const[]){id ? id : ""});
+        registry_path("/v1/models/{}/environments", (const char *const[]){table_text(model, "id")});
     json_t *environments = registry_rows(command, path), *environment, *host;
     const json_t *own = json_object_get(model, "hosts");
     size_t i, k;
@@ -76,8 +75,7 @@ static void print(const struct words *w, const json_t *rows)
         table_print_rows(head, members, COUNT_OF(head), rows);
         return;
     }
-    json_array_foreach(rows, i, row)
-        printf("%s %s\n", w->address, json_string_value(json_object_get(row, "host")));
+    json_array_foreach(rows, i, row) printf("%s %s\n", w->address, table_text(row, "host"));
 }
 
 static int run(const char *command, const struct words *w)

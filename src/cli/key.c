@@ -2,14 +2,14 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "cli/client.h"
+#include "cli/registry.h"
 #include "cli/table.h"
 
 #include <stdio.h>
 
 struct key_words {
-    struct cli_list scopes, regions;
-    const char *primary, *secondary, *customer, *expires;
+    struct cli_list scopes, regions, models, environments;
+    const char *primary, *secondary, *customer, *expires, *type, *team;
     int as_json;
 };
 
@@ -55,9 +55,75 @@ static void print_new(const json_t *answer, int as_json)
         client_print_json(answer);
         return;
     }
-    printf("%s\n", json_string_value(json_object_get(answer, "key")));
-    fprintf(stderr, "%s: this is the only time that the key is shown\n",
-            json_string_value(json_object_get(answer, "id")));
+    printf("%s\n", table_text(answer, "key"));
+    fprintf(stderr, "%s: this is the only time that the key is shown\n", table_text(answer, "id"));
+}
+
+/* --- by type, for what teams deploy */
+
+/* Ids of the models that are named; NULL after a message. */
+static json_t *model_ids(const char *command, const struct key_words *w)
+{
+    json_t *ids = json_array();
+
+    for (size_t i = 0; i < w->models.n; i++) {
+        CLEANUP_FREE char *id = registry_model_id(command, w->team, w->models.items[i]);
+
+        if (!id) {
+            json_decref(ids);
+            return NULL;
+        }
+        json_array_append_new(ids, json_string(id));
+    }
+    return ids;
+}
+
+static json_t *typed_body(const char *command, const char *name, const struct key_words *w)
+{
+    json_t *ids = model_ids(command, w), *body = ids ? body_of(name, w) : NULL;
+
+    if (!body)
+        return NULL;
+    json_object_set_new(body, "type", json_string(w->type));
+    if (w->models.n)
+        json_object_set(body, "model_ids", ids);
+    if (w->environments.n) {
+        json_t *names = json_array();
+
+        for (size_t i = 0; i < w->environments.n; i++)
+            json_array_append_new(names, json_string(w->environments.items[i]));
+        json_object_set_new(body, "environments", names);
+    }
+    json_decref(ids);
+    return body;
+}
+
+static int create_typed(const char *command, const char *name, const struct key_words *w)
+{
+    CLEANUP_FREE char *path = registry_collection(w->team, "api_keys");
+    json_t *body = typed_body(command, name, w), *answer = NULL;
+    int status = body ? client_call(command, "POST", path, body, &answer) : CLI_FAILED;
+
+    if (status == CLI_OK && w->as_json) {
+        client_print_json(answer);
+    } else if (status == CLI_OK) {
+        printf("%s\n", table_text(answer, "api_key"));
+        fprintf(stderr, "key_%s: this is the only time that the key is shown\n",
+                table_text(answer, "prefix"));
+    }
+    client_warn_if_pending(command, answer);
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+static const char *conflict_of(const struct key_words *w)
+{
+    if (w->type && (w->scopes.n || w->customer))
+        return "--type says what the key may do; --scope and --customer are for keys without one";
+    if (!w->type && (w->models.n || w->environments.n || w->team))
+        return "--model, --environment and --team are for keys with a --type";
+    return NULL;
 }
 
 static int create(const char *command, const char *name, const struct key_words *w)
@@ -87,6 +153,15 @@ static int run_new(int argc, char **argv)
         {"secondary", CLI_OPTION_TEXT, &w.secondary, "REGION", "their second region", 0},
         {"customer", CLI_OPTION_TEXT, &w.customer, "ID", "bind it to this customer", 0},
         {"expires", CLI_OPTION_TEXT, &w.expires, "TIME", "as in 2027-01-31T00:00:00Z", 0},
+        {"type", CLI_OPTION_TEXT, &w.type, "TYPE",
+         "instead of scopes: WORKSPACE_INVOKE, WORKSPACE_MANAGE_ALL, WORKSPACE_EXPORT_METRICS, "
+         "WORKSPACE_MANAGE_API_KEYS, PERSONAL",
+         0},
+        {"model", CLI_OPTION_LIST, &w.models, "MODEL",
+         "with a type: for this model only (may be repeated)", 0},
+        {"environment", CLI_OPTION_LIST, &w.environments, "NAME",
+         "with a type: for environments of this name only (may be repeated)", 0},
+        {"team", CLI_OPTION_TEXT, &w.team, "TEAM", "with a type: of this team, by name or id", 0},
         {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0},
     };
     const struct cli_syntax syntax = {
@@ -101,8 +176,12 @@ static int run_new(int argc, char **argv)
         status = CLI_OK;
     else if (parsed == CLI_PARSED && operands != 1)
         fprintf(stderr, "ambit %s: a name for the key is expected, once\n", argv[0]);
+    else if (parsed == CLI_PARSED && conflict_of(&w))
+        fprintf(stderr, "ambit %s: %s\n", argv[0], conflict_of(&w));
     else if (parsed == CLI_PARSED)
-        status = create(argv[0], argv[1], &w);
+        status = w.type ? create_typed(argv[0], argv[1], &w) : create(argv[0], argv[1], &w);
+    mem_free(w.models.items);
+    mem_free(w.environments.items);
     mem_free(w.scopes.items);
     mem_free(w.regions.items);
     return status;
@@ -160,7 +239,7 @@ static int run_delete(int argc, char **argv)
     buf_put_char(&path, '\0');
     int status = client_call(argv[0], "DELETE", path.p, NULL, &answer);
     if (status == CLI_OK)
-        printf("deleted: %s\n", json_string_value(json_object_get(answer, "id")));
+        printf("deleted: %s\n", table_text(answer, "id"));
     client_warn_if_pending(argv[0], answer);
     json_decref(answer);
     buf_deinit(&path);

@@ -3,21 +3,15 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-
-static const char *text_of(const json_t *row, const char *member)
-{
-    const char *text = json_string_value(json_object_get(row, member));
-
-    return text ? text : "";
-}
+#include "cli/table.h"
 
 /* Nanoseconds in a string, as documented. */
 static int64_t time_of(const json_t *row)
 {
     uint64_t ns;
 
-    return str_parse_u64(str_of(text_of(row, "timestamp")), &ns) && ns <= INT64_MAX ? (int64_t)ns
-                                                                                    : 0;
+    return str_parse_u64(str_of(table_text(row, "timestamp")), &ns) && ns <= INT64_MAX ? (int64_t)ns
+                                                                                       : 0;
 }
 
 void log_reader_init(struct log_reader *r, const char *command, const char *path, int64_t from_ms)
@@ -43,8 +37,8 @@ void log_reader_deinit(struct log_reader *r)
 
 static void name_row(const json_t *row, struct buf *to)
 {
-    buf_printf(to, "%s %s %s%c", text_of(row, "timestamp"), text_of(row, "replica"),
-               text_of(row, "message"), '\0');
+    buf_printf(to, "%s %s %s%c", table_text(row, "timestamp"), table_text(row, "replica"),
+               table_text(row, "message"), '\0');
 }
 
 /* How often this answer has had the row, this time included. */
@@ -196,13 +190,13 @@ void log_print(FILE *to, const json_t *rows)
 
     json_array_foreach(rows, i, row)
     {
-        const char *level = text_of(row, "level"), *replica = text_of(row, "replica");
+        const char *level = table_text(row, "level"), *replica = table_text(row, "replica");
         char when[CLOCK_RFC3339_LEN];
 
         clock_format_rfc3339(time_of(row), when);
         fprintf(to, "%.*s  %-7s  %-10s  ", CLOCK_RFC3339_LEN, when, *level ? level : "-",
                 *replica ? replica : "-");
-        print_plain(to, text_of(row, "message"));
+        print_plain(to, table_text(row, "message"));
         putc('\n', to);
     }
     fflush(to);

@@ -44,13 +44,21 @@ static int run_delete(int argc, char **argv)
         argc, argv);
 }
 
-static int create(const char *command, const char *name, const char *team, int as_json)
+struct words {
+    const char *team;
+    int chain, as_json;
+};
+
+static int create(const char *command, const char *name, const struct words *w)
 {
-    CLEANUP_FREE char *path = registry_collection(team, "models");
+    CLEANUP_FREE char *path = registry_collection(w->team, "models");
     json_t *body = json_pack("{s:s}", "name", name), *answer = NULL;
+
+    if (w->chain)
+        json_object_set_new(body, "kind", json_string("chain"));
     int status = client_call(command, "POST", path, body, &answer);
 
-    if (status == CLI_OK && as_json)
+    if (status == CLI_OK && w->as_json)
         client_print_json(answer);
     else if (status == CLI_OK)
         registry_print_made(registry_model_of(answer), "id", "name");
@@ -62,14 +70,15 @@ static int create(const char *command, const char *name, const char *team, int a
 
 static int run_create(int argc, char **argv)
 {
-    const char *team = NULL;
-    int as_json = 0, operands = 0;
+    struct words w = {0};
+    int operands = 0;
     const struct cli_option options[] = {
-        {"team", CLI_OPTION_TEXT, &team, "TEAM", "whose it is, by name or id", 0},
-        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0},
+        {"chain", CLI_OPTION_FLAG, &w.chain, NULL, "its host begins with chain-", 0},
+        {"team", CLI_OPTION_TEXT, &w.team, "TEAM", "whose it is, by name or id", 0},
+        {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0},
     };
     const struct cli_syntax syntax = {
-        .usage = "ambit models create NAME [--team TEAM]",
+        .usage = "ambit models create NAME [--chain] [--team TEAM]",
         .about = "Makes a model without deployments, so that its environments can be made before "
                  "the first push.\nIts environment \"production\" is there from the beginning.",
         .options = options,
@@ -82,7 +91,7 @@ static int run_create(int argc, char **argv)
         fprintf(stderr, "ambit %s: a name for the model is expected, once\n", argv[0]);
         return CLI_USAGE;
     }
-    return create(argv[0], argv[1], team, as_json);
+    return create(argv[0], argv[1], &w);
 }
 
 int cli_models(int argc, char **argv)

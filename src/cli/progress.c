@@ -47,3 +47,9 @@ void progress_show(struct progress *p, uint64_t done)
     fflush(stderr);
     buf_deinit(&text);
 }
+
+void progress_end(const struct progress *p)
+{
+    if (p->form == PROGRESS_BAR && p->shown > 0 && p->shown < 100)
+        fprintf(stderr, "\n");
+}

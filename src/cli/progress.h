@@ -22,3 +22,6 @@ void progress_text(struct progress *p, uint64_t done, struct buf *to);
 
 /* Writes it. */
 void progress_show(struct progress *p, uint64_t done);
+
+/* The upload is over, also before its end: ends the line of a bar. */
+void progress_end(const struct progress *p);

@@ -28,11 +28,10 @@ static json_t *body_of(const struct words *w, const char *deployment)
 static int wait_for(const char *command, const struct words *w, const char *model,
                     const json_t *answer)
 {
-    const char *deployment = json_string_value(json_object_get(answer, "id"));
     struct wait wait = {
         .command = command,
         .model = model,
-        .deployment = deployment ? deployment : w->deployment,
+        .deployment = table_text(answer, "id"),
         .environment = w->environment,
         .timeout_s = w->timeout_s,
     };
@@ -45,14 +44,12 @@ static int wait_for(const char *command, const struct words *w, const char *mode
 
 static void print_answer(const struct words *w, const json_t *answer)
 {
-    const char *id = json_string_value(json_object_get(answer, "id"));
-
     if (w->as_json)
         client_print_json(answer);
     else if (w->dry_run)
         table_print_object(answer);
     else if (!w->wait)
-        printf("promotion has begun: %s to %s\n", id ? id : w->deployment, w->environment);
+        printf("promotion has begun: %s to %s\n", table_text(answer, "id"), w->environment);
 }
 
 static int promote(const char *command, const struct words *w)

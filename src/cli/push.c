@@ -29,13 +29,6 @@ struct push {
     json_t *environment; /* the same, where there is one */
 };
 
-static const char *text_at(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-
-    return text ? text : "";
-}
-
 /* --- what is there already */
 
 /* 200, 404, or 0 after a message. */
@@ -56,7 +49,7 @@ static long exists(const struct push *p, const char *path)
 
 static long environment_exists(const struct push *p)
 {
-    const char *words[] = {text_at(p->model, "id"), p->words.environment};
+    const char *words[] = {table_text(p->model, "id"), p->words.environment};
     CLEANUP_FREE char *path = registry_path("/v1/models/{}/environments/{}", words);
 
     return exists(p, path);
@@ -64,7 +57,7 @@ static long environment_exists(const struct push *p)
 
 static long group_exists(const struct push *p)
 {
-    const char *words[] = {p->words.team ? p->words.team : text_at(p->model, "team_id"),
+    const char *words[] = {p->words.team ? p->words.team : table_text(p->model, "team_id"),
                            p->words.environment};
     CLEANUP_FREE char *path = *words[0] ? registry_path("/v1/teams/{}/environment_groups/{}", words)
                                         : registry_path("/v1/environment_groups/{}", words + 1);
@@ -108,7 +101,7 @@ static void say_plan(const struct push *p)
     printf("package      %u files, %llu bytes packed, SHA-256 %s\n", about->files,
            (unsigned long long)about->archive_bytes, about->sha256);
     printf("model        %s (%s)\n", p->package.model_name,
-           p->model ? text_at(p->model, "id") : "new: it would be made");
+           p->model ? table_text(p->model, "id") : "new: it would be made");
     if (p->words.environment)
         printf("environment  %s%s\n", p->words.environment,
                p->place == PLACE_NEW ? " (new: it would be made)" : "");
@@ -134,9 +127,10 @@ static int upload(const struct push *p)
     progress_init(&progress, "upload", file.bytes);
     int status =
         client_upload(p->words.command, "/v1/packages", "application/gzip", &file, &answer);
-    if (status == CLI_OK && strcmp(text_at(answer, "sha256"), p->package.about.sha256)) {
+    progress_end(&progress);
+    if (status == CLI_OK && strcmp(table_text(answer, "sha256"), p->package.about.sha256)) {
         fprintf(stderr, "ambit %s: the server has SHA-256 %s of the package, and it is %s\n",
-                p->words.command, text_at(answer, "sha256"), p->package.about.sha256);
+                p->words.command, table_text(answer, "sha256"), p->package.about.sha256);
         status = CLI_FAILED;
     }
     json_decref(answer);
@@ -169,7 +163,7 @@ static int make_deployment(struct push *p)
     json_t *source = source_of(p), *answer = NULL;
     CLEANUP_FREE char *path = p->model
                                   ? registry_path("/v1/models/{}/deployments",
-                                                  (const char *const[]){text_at(p->model, "id")})
+                                                  (const char *const[]){table_text(p->model, "id")})
                                   : registry_collection(p->words.team, "models");
     long http = 0;
 
@@ -205,7 +199,7 @@ static int make(struct push *p)
 
 static json_t *get(const struct push *p, const char *pattern, const char *last)
 {
-    const char *words[] = {text_at(p->model, "id"), last};
+    const char *words[] = {table_text(p->model, "id"), last};
     CLEANUP_FREE char *path = registry_path(pattern, words);
     json_t *answer = NULL;
 
@@ -217,44 +211,58 @@ static const json_t *hosts_of(const struct push *p)
     return json_object_get(p->environment ? p->environment : p->model, "hosts");
 }
 
+/* "model-{id}-{environment}." */
+static bool is_regional(const char *host)
+{
+    str label = str_upto(str_of(host), str_find(str_of(host), '.', 0));
+    size_t kind = str_find(label, '-', 0);
+
+    return kind < label.n && str_find(label, '-', kind + 1) < label.n;
+}
+
 /* The host that has the environment's name takes bare paths. */
 static void print_endpoint(const struct push *p, const char *label, const char *host)
 {
     const char *environment = p->words.environment;
-    bool regional = strncmp(host, "model-", 6) == 0 && strchr(host + 6, '-');
+    bool chain = str_starts(str_of(host), STR("chain-"));
+    const char *verb = chain ? "run_remote" : "predict";
+    bool regional = is_regional(host);
 
-    if (regional)
-        printf("%-12s %s/predict\n", label, host);
+    if (environment && regional)
+        printf("%-12s %s/%s\n", label, host, verb);
     else if (environment)
-        printf("%-12s %s/environments/%s/predict\n", label, host, environment);
+        printf("%-12s %s/environments/%s/%s\n", label, host, environment, verb);
     else
-        printf("%-12s %s/deployment/%s/predict\n", label, host, text_at(p->deployment, "id"));
+        printf("%-12s %s/deployment/%s/%s\n", label, host, table_text(p->deployment, "id"), verb);
 }
 
 static void print_text(const struct push *p)
 {
-    const json_t *host;
+    const json_t *hosts = hosts_of(p), *host;
     size_t i;
 
-    printf("%-12s %s  %s\n", "model", text_at(p->model, "id"), text_at(p->model, "name"));
-    printf("%-12s %s  %s\n", "deployment", text_at(p->deployment, "id"),
-           text_at(p->deployment, "name"));
+    printf("%-12s %s  %s\n", "model", table_text(p->model, "id"), table_text(p->model, "name"));
+    printf("%-12s %s  %s\n", "deployment", table_text(p->deployment, "id"),
+           table_text(p->deployment, "name"));
     if (p->words.environment)
         printf("%-12s %s\n", "environment", p->words.environment);
-    json_array_foreach(hosts_of(p), i, host)
-        print_endpoint(p, i ? "" : "endpoint", json_string_value(host));
+    json_array_foreach(hosts, i, host)
+    {
+        if (json_is_string(host))
+            print_endpoint(p, i ? "" : "endpoint", json_string_value(host));
+    }
     fflush(stdout);
 }
 
 static void print_json(const struct push *p)
 {
-    json_t *now = get(p, "/v1/models/{}/deployments/{}", text_at(p->deployment, "id"));
-    json_t *value =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:O?}", "model_id", text_at(p->model, "id"),
-                  "model_name", text_at(p->model, "name"), "deployment_id",
-                  text_at(p->deployment, "id"), "deployment_name", text_at(p->deployment, "name"),
-                  "status", text_at(now ? now : p->deployment, "status"), "environment",
-                  p->words.environment, "package", p->package.about.sha256, "hosts", hosts_of(p));
+    json_t *now = get(p, "/v1/models/{}/deployments/{}", table_text(p->deployment, "id"));
+    json_t *value = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:O?}", "model_id", table_text(p->model, "id"),
+        "model_name", table_text(p->model, "name"), "deployment_id",
+        table_text(p->deployment, "id"), "deployment_name", table_text(p->deployment, "name"),
+        "status", table_text(now ? now : p->deployment, "status"), "environment",
+        p->words.environment, "package", p->package.about.sha256, "hosts", hosts_of(p));
 
     client_print_json(value);
     json_decref(value);
@@ -272,8 +280,8 @@ static void on_turn(void *ctx)
 
 static int wait_for(const struct push *p)
 {
-    const char *id = text_at(p->deployment, "id");
-    const char *words[] = {text_at(p->model, "id"), id};
+    const char *id = table_text(p->deployment, "id");
+    const char *words[] = {table_text(p->model, "id"), id};
     CLEANUP_FREE char *path = registry_path("/v1/models/{}/deployments/{}/logs", words);
     struct log_reader log;
     struct wait wait = {

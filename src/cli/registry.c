@@ -130,8 +130,7 @@ static int ambiguous(const char *command, const char *word, const json_t *models
     json_array_foreach(models, i, model)
     {
         if (is_text(model, "name", word))
-            fprintf(stderr, " %s (%s)", json_string_value(json_object_get(model, "id")),
-                    json_string_value(json_object_get(model, "team_name")));
+            fprintf(stderr, " %s (%s)", table_text(model, "id"), table_text(model, "team_name"));
     }
     fprintf(stderr, "\n");
     return CLI_FAILED;
@@ -193,7 +192,7 @@ static void ambiguous_deployment(const char *command, const char *word, const js
     json_array_foreach(rows, i, row)
     {
         if (is_text(row, "name", word))
-            fprintf(stderr, " %s", json_string_value(json_object_get(row, "id")));
+            fprintf(stderr, " %s", table_text(row, "id"));
     }
     fprintf(stderr, "\n");
 }
@@ -236,19 +235,14 @@ const json_t *registry_model_of(const json_t *answer)
 
 void registry_print_made(const json_t *object, const char *id, const char *name)
 {
-    const char *shown_id = json_string_value(json_object_get(object, id));
-    const char *shown_name = json_string_value(json_object_get(object, name));
-
-    printf("%s  %s\n", shown_id ? shown_id : "-", shown_name ? shown_name : "-");
+    printf("%s  %s\n", table_text(object, id), table_text(object, name));
 }
 
 void registry_print_status(const json_t *answer)
 {
-    const char *status = json_string_value(json_object_get(answer, "status"));
-    const char *message = json_string_value(json_object_get(answer, "message"));
+    const char *message = table_text(answer, "message");
 
-    printf("%s%s%s\n", status ? status : "done", message && *message ? ": " : "",
-           message ? message : "");
+    printf("%s%s%s\n", table_text(answer, "status"), *message ? ": " : "", message);
 }
 
 /* --- verbs */

@@ -114,6 +114,13 @@ const json_t *table_member(const json_t *row, const char *path)
     return json_object_get(row, path);
 }
 
+const char *table_text(const json_t *row, const char *path)
+{
+    const char *text = json_string_value(table_member(row, path));
+
+    return text ? text : "";
+}
+
 void table_print_rows(const char *const *head, const char *const *members, size_t n_columns,
                       const json_t *rows)
 {

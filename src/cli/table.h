@@ -28,6 +28,9 @@ void table_put_json(struct table *t, const json_t *value);
 /* The member that "name" or "outer.name" leads to; NULL where there is none. */
 const json_t *table_member(const json_t *row, const char *path);
 
+/* Its text; "" where it is none. */
+const char *table_text(const json_t *row, const char *path);
+
 /* A row for each object of a JSON array, of the members that are named (as above), under `head`;
  * printed. */
 void table_print_rows(const char *const *head, const char *const *members, size_t n_columns,

@@ -1,8 +1,8 @@
 /* `ambit user`: users, whose roles say what their personal keys may do. */
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "cli/registry.h"
+#include "cli/table.h"
 
 #include <stdio.h>
 
@@ -166,9 +166,7 @@ static int make_key(const char *command, const char *user, const char *team, con
         json_object_set_new(body, "name", json_string(name));
     int status = client_call(command, "POST", path, body, &answer);
     if (status == CLI_OK) {
-        const char *key = json_string_value(json_object_get(answer, "api_key"));
-
-        printf("%s\n", key ? key : "");
+        printf("%s\n", table_text(answer, "api_key"));
         fprintf(stderr, "this is the only time that the key is shown\n");
     }
     client_warn_if_pending(command, answer);

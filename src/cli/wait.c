@@ -15,13 +15,6 @@ enum verdict { VERDICT_GOES_ON, VERDICT_FINE, VERDICT_FAILED };
 
 /* --- what an answer means */
 
-static const char *text_at(const json_t *value, const char *path)
-{
-    const char *text = json_string_value(table_member(value, path));
-
-    return text ? text : "";
-}
-
 static bool is_one_of(const char *status, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -35,7 +28,7 @@ static enum verdict judge_deployment(const json_t *deployment)
     static const char *const fine[] = {"ACTIVE", "SCALED_TO_ZERO"};
     static const char *const waiting[] = {"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING",
                                           "WAKING_UP"};
-    const char *status = text_at(deployment, "status");
+    const char *status = table_text(deployment, "status");
 
     /* SCALED_TO_ZERO is not said before it has been ACTIVE once. */
     if (is_one_of(status, fine, COUNT_OF(fine)))
@@ -46,7 +39,7 @@ static enum verdict judge_deployment(const json_t *deployment)
 static enum verdict judge_promotion(const json_t *promotion)
 {
     static const char *const ended[] = {"FAILED", "CANCELED"};
-    const char *status = text_at(promotion, "status");
+    const char *status = table_text(promotion, "status");
 
     if (!strcmp(status, "SUCCEEDED"))
         return VERDICT_FINE;
@@ -78,7 +71,7 @@ static json_t *get_promotion(const struct wait *w)
 
     json_array_foreach(json_object_get(answer, "promotions"), i, row)
     {
-        if (!strcmp(text_at(row, "candidate_deployment_id"), w->deployment)) {
+        if (!strcmp(table_text(row, "candidate_deployment_id"), w->deployment)) {
             found = json_incref(row);
             break;
         }
@@ -104,14 +97,14 @@ static void print_last_lines(const struct wait *w)
 
 static int report_failure(const struct wait *w, const json_t *deployment, const json_t *promotion)
 {
-    const char *status = text_at(deployment, "status");
-    const char *why = text_at(deployment, "status_reason");
+    const char *status = table_text(deployment, "status");
+    const char *why = table_text(deployment, "status_reason");
 
     if (promotion) {
-        const char *error = text_at(promotion, "error_message");
+        const char *error = table_text(promotion, "error_message");
 
         fprintf(stderr, "ambit %s: the promotion of deployment %s to %s is %s%s%s\n", w->command,
-                w->deployment, w->environment, text_at(promotion, "status"), *error ? ": " : "",
+                w->deployment, w->environment, table_text(promotion, "status"), *error ? ": " : "",
                 error);
     }
     fprintf(stderr, "ambit %s: deployment %s is %s%s%s\n", w->command, w->deployment, status,
@@ -124,10 +117,10 @@ static int report_failure(const struct wait *w, const json_t *deployment, const 
 static void show_status(const struct wait *w, const json_t *deployment, const json_t *promotion,
                         char shown[STATUS_TEXT])
 {
-    const char *of_promotion = text_at(promotion, "status");
+    const char *of_promotion = table_text(promotion, "status");
     char now[STATUS_TEXT];
 
-    snprintf(now, sizeof(now), "%s%s%s", text_at(deployment, "status"),
+    snprintf(now, sizeof(now), "%s%s%s", table_text(deployment, "status"),
              *of_promotion ? ", promotion " : "", of_promotion);
     if (!strcmp(now, shown))
         return;

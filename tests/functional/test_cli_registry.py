@@ -89,6 +89,7 @@ def upload(body):
 def control():
     c = Control()
     c.put("GET /v1/models", {"models": [MODEL]})
+    c.put("GET /v1/teams/red/models", {"models": [MODEL]})
     c.put("POST /v1/packages", (200, upload))
     c.put("POST /v1/models", {"model": MODEL, "deployment": deployment()})
     c.put("POST /v1/models/abcd1234/deployments", {"model": MODEL, "deployment": deployment()})
@@ -109,6 +110,17 @@ def package(tmp_path):
 
 
 # --- push
+
+
+def test_a_chain_is_called_by_another_name(control, package):
+    chain = {**MODEL, "hosts": ["chain-abcd1234.my-house.example"]}
+    control.put("POST /v1/models/abcd1234/deployments", {"model": chain, "deployment": deployment()})
+    assert "chain-abcd1234.my-house.example/deployment/dep0001/run_remote" in control.fine("push", str(package))
+    hosts = ["chain-abcd1234.my-house.example", "chain-abcd1234-prod-eu.my-house.example"]
+    control.put("GET /v1/models/abcd1234/environments/prod-eu", {"name": "prod-eu", "hosts": hosts})
+    out = control.fine("push", str(package), "--environment", "prod-eu")
+    assert "chain-abcd1234.my-house.example/environments/prod-eu/run_remote" in out
+    assert "chain-abcd1234-prod-eu.my-house.example/run_remote" in out
 
 
 def test_push_sends_the_folder_and_names_what_was_made(control, package):
@@ -350,6 +362,12 @@ def test_deployments_have_names_too(control):
         ("team create red", "POST /v1/teams", {"name": "red"}),
         ("models create other --team red", "POST /v1/teams/red/models", {"name": "other"}),
         ("user create a@b.c --role TEAM_ADMIN --in-team red", "POST /v1/users", {"email": "a@b.c", "role": "TEAM_ADMIN", "team_ids": ["red"]}),
+        ("models create flow --chain", "POST /v1/models", {"name": "flow", "kind": "chain"}),
+        (
+            "key new shop --type WORKSPACE_INVOKE --model echo --environment prod-eu --region FR --team red",
+            "POST /v1/teams/red/api_keys",
+            {"name": "shop", "type": "WORKSPACE_INVOKE", "model_ids": ["abcd1234"], "environments": ["prod-eu"], "region_rule": {"allow": "FR"}},
+        ),
         ("user update u1 --name Ada", "PATCH /v1/users/u1", {"name": "Ada"}),
         ("user delete u1", "DELETE /v1/users/u1", None),
         ("user key u1", "POST /v1/api_keys", {"type": "PERSONAL", "user_id": "u1"}),
@@ -387,6 +405,8 @@ def test_verbs_are_calls(control, words, call, body):
         "logs echo --deployment d --environment e",
         "secret set",
         "user update u1",
+        "key new shop --type WORKSPACE_INVOKE --scope inference",
+        "key new shop --model echo",
         "push",
     ],
 )
@@ -542,3 +562,41 @@ def test_the_example_packages_can_be_pushed(control):
     for folder in pathlib.Path(ROOT / "examples/truss").iterdir():
         if folder.is_dir():
             control.fine("push", str(folder), "--model-name", "echo")
+
+
+ODD = [None, [], {}, "x", 1, {"models": None}, {"models": [1]}, {"models": [{"id": 1, "name": []}]}, {"models": [MODEL], "pagination": {"cursor": 5}}]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=json.dumps)
+def test_a_server_that_answers_oddly_crashes_nothing(control, package, odd):
+    for words in (["push", str(package), "--environment", "e"], ["models", "get", "echo"], ["hosts"], ["logs", "echo"]):
+        control.put("GET /v1/models", odd)
+        assert control.run(*words)[0] in (0, 1), words
+    control.put("GET /v1/models", {"models": [MODEL]})
+    paths = ["models", "models/abcd1234/deployments", "models/abcd1234/environments", "models/abcd1234/environments/e", "packages", "api_keys", "users"]
+    paths += ["models/abcd1234/deployments/dep0001", "models/abcd1234/deployments/dep0001/logs", "models/abcd1234/environments/e/promotions"]
+    paths += ["models/abcd1234/environments/e/promote", "environment_groups/e"]
+    for path in paths:
+        for method in ("GET", "POST", "PATCH"):
+            if (method, path) != ("GET", "models"):
+                control.put(f"{method} /v1/{path}", odd)
+    for words in (
+        ["push", str(package), "--wait", "--timeout-seconds", "1"],
+        ["env", "promote", "echo", "e", "dep0001", "--wait", "--timeout-seconds", "1"],
+        ["env", "get", "echo", "e"],
+        ["env", "list", "echo"],
+        ["env", "update", "echo", "e", "--min-replica", "1"],
+        ["env", "promotions", "echo", "e"],
+        ["deployments", "list", "echo"],
+        ["deployments", "get", "echo", "dep0001"],
+        ["deployments", "create", "echo", "--url", "http://x", "--region", "FR"],
+        ["logs", "echo", "--deployment", "dep0001"],
+        ["hosts", "--etc-hosts"],
+        ["key", "new", "k", "--type", "PERSONAL"],
+        ["user", "list"],
+        ["user", "key", "u"],
+        ["user", "create", "a@b.c"],
+        ["group", "set", "e", "--restrict", "a@b.c"],
+    ):
+        status, _, err = control.run(*words)
+        assert status in (0, 1), (words, status, err)
