@@ -57,8 +57,12 @@ class Process:
 
     def __init__(self, folder, name, command, env=None):
         self.log_path = folder / f"{name}.log"
+        self.command, self.env = command, {**os.environ, **(env or {})}
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env={**os.environ, **(env or {})})
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log, env=self.env)
 
     def text(self):
         return self.log_path.read_text(errors="replace")
