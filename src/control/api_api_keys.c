@@ -28,26 +28,17 @@ static const struct type {
 
 /* --- reading */
 
-static json_t *words(str text)
-{
-    json_t *list = text.n ? json_array() : json_null();
-
-    while (text.n)
-        json_array_append_new(list, render_str(str_cut(&text, ' ')));
-    return list;
-}
-
 static json_t *key_json(const struct policy *p, const struct store_key *key)
 {
     const struct fleet_team *team = fleet_find_team(p->fleet, key->team);
 
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "prefix",
                      render_str(str_from(key->id, ID_PREFIX_BYTES)), "name", render_str(key->name),
-                     "type", render_str(key->type), "model_ids", words(key->models), "team_name",
-                     team ? render_str(team->name) : json_null(), "environments",
-                     words(key->environments), "region_rule", render_rule_at(p->catalog, key->rule),
-                     "expires", render_time(key->expires_ns), "user_id",
-                     key->user.n ? render_str(key->user) : json_null());
+                     "type", render_str(key->type), "model_ids", render_words(key->models),
+                     "team_name", team ? render_str(team->name) : json_null(), "environments",
+                     render_words(key->environments), "region_rule",
+                     render_rule_at(p->catalog, key->rule), "expires", render_time(key->expires_ns),
+                     "user_id", key->user.n ? render_str(key->user) : json_null());
 }
 
 /* Whoever has no rights over keys sees and ends their own. */

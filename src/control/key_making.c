@@ -148,6 +148,9 @@ static json_t *described(const struct policy *p, const struct store_key *key, st
     json_t *json = key_to_json(p->catalog, &value);
 
     json_object_set_new(json, "region_rule", render_rule(rule));
+    json_object_set_new(json, "team", key->team.n ? render_str(key->team) : json_null());
+    json_object_set_new(json, "model_ids", render_words(key->models));
+    json_object_set_new(json, "environments", render_words(key->environments));
     return json;
 }
 

@@ -8,6 +8,7 @@
 #include "control/package_store.h"
 #include "control/registry_json.h"
 #include "control/render.h"
+#include "package/truss_config.h"
 
 enum {
     MODEL_NAME_BYTES = 200,
@@ -179,6 +180,32 @@ static bool take_payload(struct api_call *call, const json_t *object, struct fle
            take_development(call, object, push);
 }
 
+static const struct diagnostic *first_error(const struct diagnostics *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (d->list[i].level == DIAGNOSTIC_ERROR)
+            return &d->list[i];
+    return NULL;
+}
+
+/* What the package's replicas will be started by: what is wrong with it is known here already. */
+static bool check_config(struct api_call *call, str config)
+{
+    struct truss_source source = {.file = STR("config.yaml"), .text = config};
+    struct diagnostics diagnostics;
+
+    diagnostics_init(&diagnostics);
+    struct truss_config *checked = truss_config_check(&source, &diagnostics);
+    const struct diagnostic *error = checked ? NULL : first_error(&diagnostics);
+    if (!checked)
+        api_error(call, 400, "invalid_config", "deployment.config", "deployment.config%s%.*s: %.*s",
+                  error && error->path.n ? "." : "", STR_ARG(error ? error->path : STR("")),
+                  STR_ARG(error ? error->message : STR("is no config.yaml")));
+    diagnostics_deinit(&diagnostics);
+    truss_config_free(checked);
+    return call->status < 400;
+}
+
 static bool take_package(struct api_call *call, const json_t *source, struct push *push)
 {
     str package = STR("");
@@ -198,7 +225,8 @@ static bool take_package(struct api_call *call, const json_t *source, struct pus
         return false;
     }
     push->fleet.package = package;
-    return take_payload(call, json_object_get(source, "deployment"), &push->fleet);
+    return take_payload(call, json_object_get(source, "deployment"), &push->fleet) &&
+           check_config(call, push->fleet.config);
 }
 
 /* --- a server that others run */

@@ -15,13 +15,25 @@ static json_t *fingerprint(const struct catalog_key *key)
     return json_stringn(hex, sizeof(hex));
 }
 
+static json_t *names(const str *list, size_t n)
+{
+    json_t *value = n ? json_array() : json_null();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(value, render_str(list[i]));
+    return value;
+}
+
 json_t *key_to_json(const struct catalog *c, const struct catalog_key *key)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", render_str(key->id), "name",
-                     render_str(key->name), "scopes", render_scopes(key->scopes), "region_rule",
-                     render_rule_at(c, key->rule), "customer",
-                     key->bound ? render_str(key->customer_id) : json_null(), "expires",
-                     render_time(key->expires_wall_ns), "fingerprint", fingerprint(key));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+                     render_str(key->id), "name", render_str(key->name), "scopes",
+                     render_scopes(key->scopes), "region_rule", render_rule_at(c, key->rule),
+                     "customer", key->bound ? render_str(key->customer_id) : json_null(), "expires",
+                     render_time(key->expires_wall_ns), "fingerprint", fingerprint(key), "team",
+                     key->team.n ? render_str(key->team) : json_null(), "model_ids",
+                     names(key->models, key->n_models), "environments",
+                     names(key->environments, key->n_environments));
 }
 
 json_t *endpoint_to_json(const struct catalog *c, const struct catalog_endpoint *e)

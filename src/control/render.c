@@ -88,6 +88,15 @@ json_t *render_set(const struct region_catalogue *regions, const struct region_s
     return value;
 }
 
+json_t *render_words(str words)
+{
+    json_t *list = words.n ? json_array() : json_null();
+
+    while (words.n)
+        json_array_append_new(list, render_str(str_cut(&words, ' ')));
+    return list;
+}
+
 json_t *render_scopes(uint32_t scopes)
 {
     json_t *list = json_array();

@@ -22,6 +22,9 @@ json_t *render_rule_at(const struct catalog *c, uint32_t index);
 /* A set in words, shortened. */
 json_t *render_set(const struct region_catalogue *regions, const struct region_set *set);
 
+/* Words that spaces separate, as a list; null for none. */
+json_t *render_words(str words);
+
 /* Names of the bits of `scopes`. */
 json_t *render_scopes(uint32_t scopes);
 

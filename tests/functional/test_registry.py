@@ -394,6 +394,33 @@ def test_packages_come_whole_or_not_at_all(world):
     assert chunked["bytes"] == 3 * 65536 and chunked["sha256"] == hashlib.sha256(b"y" * 3 * 65536).hexdigest()
 
 
+def test_a_packages_configuration_is_checked_before_anything_is_made(world):
+    r = world("planes: [{name: here, region: scaleway-par-1}]\n")
+    package = r("POST", "/v1/packages", content=b"whatever")["sha256"]
+
+    def push(config, status, **more):
+        source = {"kind": "model_archive", "name": "speech", "package": package, "deployment": {"config": config, **more}}
+        return r("POST", "/v1/models", {"source": source}, status)
+
+    error = push({"resources": {"cpu": 1}}, 400)
+    assert error["code"] == "invalid_config" and error["message"].startswith("deployment.config.resources.cpu: "), error
+    assert push({}, 400, deploy_timeout_minutes=5)["param"] == "deploy_timeout_minutes"
+    assert push({}, 400, is_development=True, environment_name="production")["param"] == "is_development"
+    assert push({}, 400, enviroment_name="x")["param"] == "source.deployment.enviroment_name"
+    assert push({}, 404, environment_name="prod-eu")["message"]
+    assert r("GET", "/v1/models")["models"] == []
+    r("PATCH", "/v1/environment_groups/prod-eu", {"region_rule": "us"})
+    refused = push({}, 409, environment_name="prod-eu")
+    assert "here" in refused["message"] and r("GET", "/v1/models")["models"] == []
+    r("PATCH", "/v1/environment_groups/prod-eu", {"region_rule": "eu"})
+    made = push({"model_name": "speech"}, 200, environment_name="prod-eu", raw_config="model_name: speech\n")
+    path = f"/v1/models/{made['model']['id']}"
+    assert made["deployment"]["package"] == package and made["deployment"]["environment"] == "prod-eu"
+    assert r("GET", path + "/environments/prod-eu")["region_rule"] == {"allow": ["eu"]}
+    config = r("GET", f"{path}/deployments/{made['deployment']['id']}/config")
+    assert config == {"config": {"model_name": "speech"}, "raw_config": "model_name: speech\n"}
+
+
 def wait_until(what):
     deadline = time.monotonic() + 30
     while not what() and time.monotonic() < deadline:
@@ -454,6 +481,8 @@ def test_keys_by_type_and_with_limits(world):
     (listed,) = [k for k in r("GET", "/v1/api_keys")["keys"] if k["prefix"] == made["prefix"]]
     assert listed["model_ids"] == [one] and listed["environments"] == ["prod-eu"] and listed["region_rule"] == {"allow": ["eu"]}
     assert listed["type"] == "WORKSPACE_INVOKE" and listed["expires"].startswith("2031-01-01T00:00:00")
+    event = r("GET", "/v1/audit?limit=1")["events"][0]
+    assert event["action"] == "API_KEY_CREATED" and event["after"]["model_ids"] == [one] and event["after"]["environments"] == ["prod-eu"]
     assert made["api_key"] not in json.dumps(r("GET", "/v1/audit"))
     deployer = r.as_key(r("POST", "/v1/api_keys", {"type": "WORKSPACE_MANAGE_ALL", "environments": ["staging"]})["api_key"])
     deployer("POST", f"/v1/models/{two}/environments", {"name": "staging"})
