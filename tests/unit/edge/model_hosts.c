@@ -44,6 +44,8 @@ struct connection {
     struct connection *next;
 };
 
+static void forget_request(void);
+
 static void *run_connection(void *ctx)
 {
     struct connection *c = ctx;
@@ -57,6 +59,7 @@ static void *run_connection(void *ctx)
         serve_fn serve = atomic_load(&r->serve);
         goes_on = recv(c->fd, &(char){0}, 1, MSG_PEEK) == 1 && serve(r, c->fd);
     }
+    forget_request();
     close(c->fd);
     return NULL;
 }
@@ -93,35 +96,41 @@ size_t replica_read(int fd, void *to, size_t n)
     return got > 0 ? (size_t)got : 0;
 }
 
-enum keep { KEEP_NEW, KEEP_ALL };
+/* The request that this connection reads; connections of a replica may do so at the same time. */
+static _Thread_local struct buf mine;
 
-/* What was seen of the last request stays until the next one begins. */
-static bool read_more(struct replica *r, int fd, enum keep keep)
+static void forget_request(void)
+{
+    buf_deinit(&mine);
+}
+
+static bool read_more(struct replica *r, int fd)
 {
     char bytes[16384];
     size_t n = replica_read(fd, bytes, sizeof(bytes));
 
     pthread_mutex_lock(&r->lock);
-    if (n && keep == KEEP_NEW)
+    /* What was seen of the last request stays until the next one begins. */
+    if (n && mine.n == 0)
         buf_clear(&r->seen);
     buf_put(&r->seen, bytes, n);
     pthread_mutex_unlock(&r->lock);
+    buf_put(&mine, bytes, n);
     return n;
 }
 
-static size_t head_bytes(struct replica *r)
+static size_t head_bytes(void)
 {
-    size_t at = str_search(buf_str(&r->seen), STR("\r\n\r\n"));
+    size_t at = str_search(buf_str(&mine), STR("\r\n\r\n"));
 
-    return at < r->seen.n ? at + 4 : 0;
+    return at < mine.n ? at + 4 : 0;
 }
 
 bool replica_read_head(struct replica *r, int fd)
 {
-    if (!read_more(r, fd, KEEP_NEW))
-        return false;
-    while (!head_bytes(r))
-        if (!read_more(r, fd, KEEP_ALL))
+    buf_clear(&mine);
+    while (!head_bytes())
+        if (!read_more(r, fd))
             return false;
     return true;
 }
@@ -132,15 +141,15 @@ bool replica_read_request(struct replica *r, int fd)
 
     if (!replica_read_head(r, fd))
         return false;
-    size_t head = head_bytes(r);
-    size_t at = str_search(str_upto(buf_str(&r->seen), head), STR("Content-Length: "));
+    size_t head = head_bytes();
+    size_t at = str_search(str_upto(buf_str(&mine), head), STR("Content-Length: "));
     if (at < head) {
-        str rest = str_from(buf_str(&r->seen), at + strlen("Content-Length: "));
+        str rest = str_from(buf_str(&mine), at + strlen("Content-Length: "));
 
         str_parse_u64(str_upto(rest, str_find(rest, '\r', 0)), &length);
     }
-    while (r->seen.n < head + length)
-        if (!read_more(r, fd, KEEP_ALL))
+    while (mine.n < head + length)
+        if (!read_more(r, fd))
             return false;
     return true;
 }
