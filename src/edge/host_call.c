@@ -157,17 +157,34 @@ static bool key_allows(struct exchange *x, const struct catalog *c, const struct
 
 /* --- where the gateway stands */
 
+/* CATALOG_NONE: there is none. One that is missing lets nobody stand anywhere. */
+static bool rule_lets_gateway(const struct catalog *c, uint32_t index)
+{
+    const struct catalog_rule *rule = index < c->n_rules ? &c->rules[index] : NULL;
+
+    if (index == CATALOG_NONE)
+        return true;
+    return rule && rule->text.p && c->gateway_region != REGION_NONE &&
+           region_set_has(&rule->compiled.transit, c->gateway_region);
+}
+
 /* A regional host promises the way to the model as well. */
+bool host_call_gateway_is_inside(const struct exchange *x, const struct catalog *c,
+                                 const struct host_place *place)
+{
+    bool is_regional = x->call->host.environment.n && place->environment;
+
+    return rule_lets_gateway(c, c->organization_rule) &&
+           (!is_regional || rule_lets_gateway(c, place->environment->rule));
+}
+
 static bool gateway_stands_inside(struct exchange *x, const struct catalog *c,
                                   const struct host_place *place)
 {
     uint32_t index = place->environment ? place->environment->rule : CATALOG_NONE;
     const struct catalog_rule *rule = index < c->n_rules ? &c->rules[index] : NULL;
 
-    if (x->call->host.environment.n == 0)
-        return true;
-    if (rule && rule->text.p && c->gateway_region != REGION_NONE &&
-        region_set_has(&rule->compiled.transit, c->gateway_region))
+    if (host_call_gateway_is_inside(x, c, place))
         return true;
     str name = place->environment->name, text = rule && rule->text.p ? rule->text : STR("none");
     refusal_report(x, PERMIT_ENVIRONMENT_GROUP, name, FAULT_MISDIRECTED);

@@ -56,6 +56,11 @@ bool host_call_place(struct exchange *x, const struct catalog *c, struct host_pl
 bool host_call_find(const struct exchange *x, const struct catalog *c,
                     struct host_place *ret_place);
 
+/* Whether this gateway stands where the organisation's rule, and on a regional host the
+ * environment's, let one stand. */
+bool host_call_gateway_is_inside(const struct exchange *x, const struct catalog *c,
+                                 const struct host_place *place);
+
 /* What is asked of its deployment: it is under way there, waits, goes on, is over. */
 void host_call_count(struct exchange *x, struct demand *demand);
 void host_call_count_held(struct exchange *x);

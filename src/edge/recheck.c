@@ -58,7 +58,7 @@ static bool is_permitted(const struct exchange *x, const struct attempt *a, cons
     struct host_place place;
     struct permit permit;
 
-    if (!present_permit(x, c, &permit, &place))
+    if (!present_permit(x, c, &permit, &place) || !host_call_gateway_is_inside(x, c, &place))
         return false;
     struct region_set stands =
         place_of(a, c, catalog_find_deployment(c, place.model, x->call->deployment));

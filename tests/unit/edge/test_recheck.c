@@ -45,16 +45,16 @@ static bool answer_late(struct replica *r, int fd)
     return false;
 }
 
-static int open_request(const char *path)
+static int open_request(const char *host, const char *path)
 {
     int fd = client_open(g);
     struct buf request;
 
     buf_init(&request, 0);
     buf_printf(&request,
-               "POST %s HTTP/1.1\r\nHost: model-abc.d.test\r\nAuthorization: Bearer k-all\r\n"
+               "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer k-all\r\n"
                "Connection: close\r\nContent-Length: 1\r\n\r\nx",
-               path);
+               path, host);
     client_send(fd, buf_str(&request));
     buf_deinit(&request);
     return fd;
@@ -73,7 +73,7 @@ static void check_is_cut(const char *path)
     struct replica *r = model_hosts_replica(g, 2);
 
     replica_set(r, answer_in_parts);
-    int fd = open_request(path);
+    int fd = open_request("model-abc.d.test", path);
     CHECK(has(client_read_until(g, fd, "first"), "first"));
     publish("allow=de");
     WAIT_FOR(atomic_load(&r->noted) == 2);
@@ -97,7 +97,7 @@ static void check_goes_on(const char *path, size_t replica, const char *eu_rule)
     struct replica *r = model_hosts_replica(g, replica);
 
     replica_set(r, answer_in_parts);
-    int fd = open_request(path);
+    int fd = open_request("model-abc.d.test", path);
     CHECK(has(client_read_until(g, fd, "first"), "first"));
     publish(eu_rule);
     CHECK_INT(atomic_load(&r->noted), 1);
@@ -116,12 +116,29 @@ static void test_what_stays_inside_goes_on(void)
     check_goes_on("/deployment/alone1/predict", 4, "allow=de");
 }
 
+/* The replica stays inside, the gateway does not: a regional host promises both. */
+static void test_a_gateway_that_is_outside_now_ends_regional_answers(void)
+{
+    struct replica *r = model_hosts_replica(g, 2);
+
+    replica_set(r, answer_in_parts);
+    int fd = open_request("model-abc-eu.d.test", "/predict");
+    CHECK(has(client_read_until(g, fd, "first"), "first"));
+    publish("allow=fr;transit=de");
+    CHECK_INT(atomic_load(&r->noted), 1);
+    publish("allow=fr");
+    WAIT_FOR(atomic_load(&r->noted) == 2);
+    CHECK(!has(client_read_all(g, fd), "last"));
+    replica_set(r, NULL);
+    publish("allow=eu");
+}
+
 static void test_without_an_answer_yet_it_is_refused_by_the_rule(void)
 {
     struct replica *r = model_hosts_replica(g, 2);
 
     replica_set(r, answer_late);
-    int fd = open_request("/environments/eu/predict");
+    int fd = open_request("model-abc.d.test", "/environments/eu/predict");
     WAIT_FOR(atomic_load(&r->noted) == 1);
     publish("allow=de");
     WAIT_FOR(atomic_load(&r->noted) == 2);
@@ -139,7 +156,7 @@ static void test_a_revoked_key_ends_what_it_began(void)
     struct policy p = policy_default();
 
     replica_set(r, answer_in_parts);
-    int fd = open_request("/production/predict");
+    int fd = open_request("model-abc.d.test", "/production/predict");
     CHECK(has(client_read_until(g, fd, "first"), "first"));
     p.key_gone = true;
     model_hosts_publish(g, &p);
@@ -157,6 +174,7 @@ int main(void)
     RUN(test_an_answer_outside_is_cut);
     RUN(test_so_is_one_of_the_deployment_by_its_id);
     RUN(test_what_stays_inside_goes_on);
+    RUN(test_a_gateway_that_is_outside_now_ends_regional_answers);
     RUN(test_without_an_answer_yet_it_is_refused_by_the_rule);
     RUN(test_a_revoked_key_ends_what_it_began);
     model_hosts_stop(g);

@@ -406,7 +406,7 @@ static void test_a_tightened_rule_is_1008(void)
 
     send_text(fd, WEBSOCKET_CLIENT, "hello");
     read_frame(fd, &heard);
-    publish("allow=fr");
+    publish("allow=fr;transit=de");
     send_text(fd, WEBSOCKET_CLIENT, "still in");
     read_frame(fd, &heard);
     CHECK(str_eq(str_make(heard.payload, heard.n), STR("still in")));
