@@ -153,8 +153,9 @@ static int take_answer(const char *command, long status, const struct buf *text,
         *ret_answer = answer;
         return CLI_OK;
     }
-    fprintf(stderr, "ambit %s: %s answered %ld with something that is no JSON\n", command,
-            base_url(), status);
+    if (command)
+        fprintf(stderr, "ambit %s: %s answered %ld with something that is no JSON\n", command,
+                base_url(), status);
     return CLI_FAILED;
 }
 
@@ -171,7 +172,7 @@ static int ask(const char *command, const struct request *r, long *ret_status, j
     if (code == CURLE_OK) {
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
         result = take_answer(command, *ret_status, &answer, ret_answer);
-    } else {
+    } else if (command) {
         fprintf(stderr, "ambit %s: no answer from %s: %s\n", command, base_url(),
                 curl_easy_strerror(code));
         fprintf(stderr, "  AMBIT_URL names the management address of a running server\n");

@@ -16,8 +16,11 @@ static int64_t time_of(const json_t *row)
 
 void log_reader_init(struct log_reader *r, const char *command, const char *path, int64_t from_ms)
 {
-    *r = (struct log_reader){
-        .command = command, .path = path, .from_ms = from_ms, .seen = json_object()};
+    *r = (struct log_reader){.command = command,
+                             .path = path,
+                             .patience.command = command,
+                             .from_ms = from_ms,
+                             .seen = json_object()};
 }
 
 void log_reader_init_since(struct log_reader *r, const char *command, const char *path,
@@ -101,9 +104,27 @@ static void put_text(struct buf *to, const char *name, const char *value)
     client_put_encoded(to, value);
 }
 
-static json_t *ask(struct log_reader *r, int64_t from_ms)
+static void say_if_left_out(struct log_reader *r, const json_t *answer)
 {
-    json_t *answer = NULL, *rows = NULL;
+    if (r->left_out || !json_is_true(json_object_get(answer, "truncated")))
+        return;
+    r->left_out = true;
+    fprintf(stderr, "ambit %s: the log is too long: older lines of this time are left out\n",
+            r->command);
+}
+
+static enum patience_result get(struct log_reader *r, const char *path, json_t **ret_answer)
+{
+    if (r->follows)
+        return patience_get(&r->patience, path, ret_answer);
+    return client_call(r->command, "GET", path, NULL, ret_answer) == CLI_OK ? PATIENCE_ANSWERED
+                                                                            : PATIENCE_OVER;
+}
+
+/* A page. The rows are NULL unless it answered. */
+static enum patience_result ask(struct log_reader *r, int64_t from_ms, json_t **ret_rows)
+{
+    json_t *answer = NULL;
     struct buf path;
 
     buf_init(&path, 0);
@@ -114,16 +135,13 @@ static json_t *ask(struct log_reader *r, int64_t from_ms)
     put_text(&path, "request_id", r->filter.request_id);
     put_text(&path, "search_pattern", r->filter.search);
     buf_put_char(&path, '\0');
-    if (client_call(r->command, "GET", path.p, NULL, &answer) == CLI_OK)
-        rows = json_incref(json_object_get(answer, "logs"));
-    if (json_is_true(json_object_get(answer, "truncated")) && !r->left_out) {
-        r->left_out = true;
-        fprintf(stderr, "ambit %s: the log is too long: older lines of this time are left out\n",
-                r->command);
-    }
+    enum patience_result result = get(r, path.p, &answer);
+    if (result == PATIENCE_ANSWERED)
+        say_if_left_out(r, answer);
+    *ret_rows = json_incref(json_object_get(answer, "logs"));
     json_decref(answer);
     buf_deinit(&path);
-    return rows;
+    return result;
 }
 
 /* A page that is full has others behind it, which begin in its last millisecond. */
@@ -134,9 +152,9 @@ json_t *log_reader_read(struct log_reader *r)
     size_t n;
 
     do {
-        json_t *rows = ask(r, from_ms), *some;
+        json_t *rows, *some;
 
-        if (!rows) {
+        if (ask(r, from_ms, &rows) == PATIENCE_OVER) {
             json_decref(fresh);
             return NULL;
         }

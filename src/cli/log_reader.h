@@ -7,7 +7,7 @@
  * instant are two lines: they are counted.
  */
 
-#include "cli/client.h"
+#include "cli/patience.h"
 
 #include <stdio.h>
 
@@ -28,8 +28,10 @@ struct log_reader {
     const char *path; /* "/v1/models/…/logs" */
     struct log_filter filter;
     int64_t from_ms; /* wall clock: where the next reading begins */
-    bool left_out;   /* the server did not read all of it, which has been said */
-    json_t *seen;    /* "time replica message" of that window: how often */
+    bool follows;    /* a server that does not answer is asked again by the next reading */
+    struct patience patience;
+    bool left_out; /* the server did not read all of it, which has been said */
+    json_t *seen;  /* "time replica message" of that window: how often */
 };
 
 /* Strings are borrowed. */

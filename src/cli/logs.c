@@ -99,6 +99,7 @@ static int show(struct log_reader *log, const struct words *w)
         json_decref(rows);
         if (!w->follow || ferror(stdout))
             return ferror(stdout) ? CLI_FAILED : CLI_OK;
+        log->follows = true;
         nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     }
 }

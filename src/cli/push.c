@@ -295,6 +295,7 @@ static int wait_for(const struct push *p)
     };
 
     log_reader_init_since(&log, p->words.command, path, LOG_DEFAULT_SINCE_S);
+    log.follows = true;
     int status = wait_until_done(&wait);
     log_reader_deinit(&log);
     return status;

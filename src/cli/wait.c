@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/log_reader.h"
+#include "cli/patience.h"
 #include "cli/registry.h"
 #include "cli/table.h"
 
@@ -48,27 +49,32 @@ static enum verdict judge_promotion(const json_t *promotion)
 
 /* --- asking */
 
-static json_t *get(const struct wait *w, const char *pattern, const char *const *words)
+/* What a wait remembers from one look to the next. */
+struct state {
+    struct patience patience;
+    char shown[STATUS_TEXT];
+};
+
+static enum patience_result get(struct state *s, const char *pattern, const char *const *words,
+                                json_t **ret_answer)
 {
     CLEANUP_FREE char *path = registry_path(pattern, words);
-    json_t *answer = NULL;
 
-    return client_call(w->command, "GET", path, NULL, &answer) == CLI_OK ? answer : NULL;
-}
-
-static json_t *get_deployment(const struct wait *w)
-{
-    return get(w, "/v1/models/{}/deployments/{}", (const char *const[]){w->model, w->deployment});
+    return patience_get(&s->patience, path, ret_answer);
 }
 
 /* The newest one that has the deployment as its candidate. */
-static json_t *get_promotion(const struct wait *w)
+static enum patience_result get_promotion(const struct wait *w, struct state *s,
+                                          json_t **ret_promotion)
 {
-    json_t *answer = get(w, "/v1/models/{}/environments/{}/promotions",
-                         (const char *const[]){w->model, w->environment});
-    json_t *row, *found = NULL;
+    const char *words[] = {w->model, w->environment};
+    json_t *answer = NULL, *row, *found = NULL;
+    enum patience_result result =
+        get(s, "/v1/models/{}/environments/{}/promotions", words, &answer);
     size_t i;
 
+    if (result != PATIENCE_ANSWERED)
+        return result;
     json_array_foreach(json_object_get(answer, "promotions"), i, row)
     {
         if (!strcmp(table_text(row, "candidate_deployment_id"), w->deployment)) {
@@ -76,11 +82,12 @@ static json_t *get_promotion(const struct wait *w)
             break;
         }
     }
-    if (answer && !found)
+    if (!found)
         fprintf(stderr, "ambit %s: environment %s has no promotion of deployment %s\n", w->command,
                 w->environment, w->deployment);
     json_decref(answer);
-    return found;
+    *ret_promotion = found;
+    return found ? PATIENCE_ANSWERED : PATIENCE_OVER;
 }
 
 static void print_last_lines(const struct wait *w)
@@ -95,7 +102,7 @@ static void print_last_lines(const struct wait *w)
     json_decref(rows);
 }
 
-static int report_failure(const struct wait *w, const json_t *deployment, const json_t *promotion)
+static void report_failure(const struct wait *w, const json_t *deployment, const json_t *promotion)
 {
     const char *status = table_text(deployment, "status");
     const char *why = table_text(deployment, "status_reason");
@@ -110,7 +117,6 @@ static int report_failure(const struct wait *w, const json_t *deployment, const 
     fprintf(stderr, "ambit %s: deployment %s is %s%s%s\n", w->command, w->deployment, status,
             *why ? ": " : "", why);
     print_last_lines(w);
-    return CLI_FAILED;
 }
 
 /* A line each time that the status is another. */
@@ -135,24 +141,34 @@ static int timed_out(const struct wait *w)
     return CLI_FAILED;
 }
 
-/* One look: *ret_status is set unless it goes on. */
-static enum verdict look(const struct wait *w, char shown[STATUS_TEXT], int *ret_status)
+static enum verdict judge(const struct wait *w, struct state *s, const json_t *deployment,
+                          const json_t *promotion)
 {
-    json_t *promotion = w->environment ? get_promotion(w) : NULL;
-    json_t *deployment = promotion || !w->environment ? get_deployment(w) : NULL;
+    enum verdict verdict = promotion ? judge_promotion(promotion) : judge_deployment(deployment);
+
+    show_status(w, deployment, promotion, s->shown);
+    if (w->on_turn)
+        w->on_turn(w->ctx);
+    if (verdict == VERDICT_FAILED)
+        report_failure(w, deployment, promotion);
+    return verdict;
+}
+
+static enum verdict look(const struct wait *w, struct state *s)
+{
+    const char *words[] = {w->model, w->deployment};
+    json_t *promotion = NULL, *deployment = NULL;
+    enum patience_result result = PATIENCE_ANSWERED;
     enum verdict verdict = VERDICT_FAILED;
 
-    *ret_status = CLI_FAILED;
-    if (deployment) {
-        verdict = promotion ? judge_promotion(promotion) : judge_deployment(deployment);
-        show_status(w, deployment, promotion, shown);
-        if (w->on_turn)
-            w->on_turn(w->ctx);
-        if (verdict == VERDICT_FAILED)
-            *ret_status = report_failure(w, deployment, promotion);
-        else
-            *ret_status = CLI_OK;
-    }
+    if (w->environment)
+        result = get_promotion(w, s, &promotion);
+    if (result == PATIENCE_ANSWERED)
+        result = get(s, "/v1/models/{}/deployments/{}", words, &deployment);
+    if (result == PATIENCE_ANSWERED)
+        verdict = judge(w, s, deployment, promotion);
+    else if (result == PATIENCE_LATER)
+        verdict = VERDICT_GOES_ON;
     json_decref(deployment);
     json_decref(promotion);
     return verdict;
@@ -161,13 +177,13 @@ static enum verdict look(const struct wait *w, char shown[STATUS_TEXT], int *ret
 int wait_until_done(const struct wait *w)
 {
     int64_t end = clock_monotonic_ns() + (int64_t)w->timeout_s * NS_PER_S;
-    char shown[STATUS_TEXT] = "";
-    int status;
+    struct state state = {.patience.command = w->command};
+    enum verdict verdict;
 
-    while (look(w, shown, &status) == VERDICT_GOES_ON) {
+    while ((verdict = look(w, &state)) == VERDICT_GOES_ON) {
         if (w->timeout_s && clock_monotonic_ns() >= end)
             return timed_out(w);
         nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     }
-    return status;
+    return verdict == VERDICT_FINE ? CLI_OK : CLI_FAILED;
 }

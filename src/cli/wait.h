@@ -3,7 +3,7 @@
 /*
  * Waiting until a deployment serves, or a promotion has ended, by asking once a second. Only what
  * can still become ACTIVE is waited for; anything else ends the wait with its reason and the last
- * lines of the deployment's log on standard error.
+ * lines of the deployment's log on standard error. A server that restarts meanwhile ends nothing.
  */
 
 #include "cli/client.h"

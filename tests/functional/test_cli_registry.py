@@ -150,9 +150,10 @@ def test_push_sends_the_folder_and_names_what_was_made(control, package):
 
 def test_a_new_model_comes_with_its_first_deployment(control, package):
     control.put("GET /v1/models", {"models": []})
-    control.fine("push", str(package), "--promote")
+    control.fine("push", str(package), "--promote", "--no-preserve-env-instance-type")
     [body] = control.sent("POST /v1/models")
     assert body["source"]["name"] == "echo" and body["source"]["deployment"]["environment_name"] == "production"
+    assert body["source"]["deployment"]["preserve_env_instance_type"] is False
 
 
 def test_a_new_environment_comes_with_the_deployment(control, package):
@@ -179,6 +180,13 @@ def test_an_environment_without_a_group_is_not_guessed(control, package):
     assert status == 1
     assert "ambit env create echo prod-eu" in err and "ambit group set prod-eu --allow eu" in err
     assert not any(call.startswith("POST") for call in control.calls())
+
+
+def test_a_package_that_arrived_as_another_is_not_deployed(control, package):
+    control.put("POST /v1/packages", {"sha256": "0" * 64, "bytes": 1})
+    status, _, err = control.run("push", str(package))
+    assert status == 1 and "0" * 64 in err
+    assert control.sent("POST /v1/models/abcd1234/deployments") == []
 
 
 def test_dry_run_sends_nothing(control, package):
@@ -218,11 +226,24 @@ def test_a_word_that_json_cannot_hold_is_refused(control, package, words):
 
 
 def test_wait_ends_when_it_serves(control, package):
-    states = ["BUILDING", "DEPLOYING", "LOADING_MODEL", "ACTIVE"]
+    states = ["BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP", "ACTIVE"]
     control.put("GET /v1/models/abcd1234/deployments/dep0001", *[deployment(s) for s in states])
     status, out, err = control.run("push", str(package), "--wait", "--output", "json")
     assert status == 0 and json.loads(out)["status"] == "ACTIVE"
     assert [line.split(": ")[1] for line in err.splitlines() if line.startswith("dep0001")] == states
+
+
+def test_a_wait_outlives_a_restart(control, package):
+    states = [deployment(), (503, {"error": {"message": "starting"}}), (502, None), deployment("ACTIVE")]
+    control.put("GET /v1/models/abcd1234/deployments/dep0001", *states)
+    status, _, err = control.run("push", str(package), "--wait")
+    assert status == 0 and err.count("asking again") == 1
+
+
+def test_a_wait_ends_where_it_is_refused(control, package):
+    control.put("GET /v1/models/abcd1234/deployments/dep0001", deployment(), (403, {"error": {"message": "your key has expired"}}))
+    status, _, err = control.run("push", str(package), "--wait")
+    assert status == 1 and "your key has expired (HTTP 403)" in err
 
 
 def test_wait_tells_why_it_failed(control, package):
@@ -512,7 +533,7 @@ def test_following_repeats_and_loses_nothing(control):
         end.set()
         return {"logs": [b]}
 
-    control.put(path, {"logs": [a]}, {"logs": [a, b]}, {"logs": [c, b]}, {"logs": []}, (200, last))
+    control.put(path, {"logs": [a]}, {"logs": [a, b]}, {"logs": [c, b]}, (503, None), {"logs": []}, (200, last))
     env = {**os.environ, "AMBIT_API_KEY": KEY, "AMBIT_URL": control.url}
     follow = subprocess.Popen([BUILD / "ambit", "logs", "echo", "--deployment", "d1", "-f"], env=env, stdout=subprocess.PIPE, text=True)
     assert end.wait(60)

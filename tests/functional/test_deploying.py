@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 
 import pytest
@@ -113,6 +114,21 @@ def test_a_log_is_followed_while_it_grows(server, tmp_path):
     assert any("the model is loaded" in line for line in lines)
     code, out, _ = server.cli("logs", "talker", "--search", "was asked t", "--json")
     assert code == 0 and [json.loads(line)["message"] for line in out.splitlines()] == ["was asked two"]
+
+
+def test_a_wait_outlives_a_crash_of_control(server, tmp_path):
+    slow = package(tmp_path, "slow", "import time\nclass Model:\n    def load(self):\n        time.sleep(4)\n" + ECHO.partition("\n")[2])
+    env = {**os.environ, "AMBIT_API_KEY": KEY, "AMBIT_URL": server.control_url}
+    words = [BUILD / "ambit", "push", slow, "--environment", "prod-eu", "--tail", "--timeout-seconds", "100", "--json"]
+    push = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = ""
+    while "LOADING_MODEL" not in said:
+        line = push.stderr.readline()
+        assert line, said
+        said += line
+    os.kill(server.child("control"), signal.SIGKILL)
+    out, err = push.communicate(timeout=120)
+    assert push.returncode == 0 and json.loads(out)["status"] == "ACTIVE", said + err
 
 
 def test_inactive_and_back(server, tmp_path):
