@@ -43,7 +43,7 @@ static void arm(struct timer *t, int64_t ms)
 {
     t->deadline.on_expire = on_expire;
     deadlines_set(&wheel, &t->deadline, now_ns, ms);
-    t->due_ns = now_ns + ms * NS_PER_MS;
+    t->due_ns = ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : INT64_MAX;
 }
 
 static void pass(int64_t ns)

@@ -266,7 +266,7 @@ static void upgrade_restarts_control_with_its_socket_open(void)
     start_and_wait();
     harness_mode(&h, "control", "hang");
     kill(h.pid, SIGUSR2);
-    CHECK(harness_expect(&h, "control ", "term"));
+    CHECK(harness_expect(&h, "control ", "retire"));
     CHECK(harness_expect(&h, "control ", "started"));
     pid_t control = harness_line_pid(&h);
     memcpy(h.port, h.control_port, sizeof(h.port));
