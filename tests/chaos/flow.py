@@ -33,10 +33,10 @@ class Outcome:
 
 
 class Flow:
-    """`targets` are pairs of host and path; each gets its share."""
+    """`targets` are pairs of host and path; each gets its share. Bodies have `more`."""
 
-    def __init__(self, port, key, targets, rate):
-        self.port, self.key, self.targets, self.rate = port, key, targets, rate
+    def __init__(self, port, key, targets, rate, **more):
+        self.port, self.key, self.targets, self.rate, self.more = port, key, targets, rate, more
         self.outcomes, self.sent, self.under_way = [], 0, set()
         self.idle, self.connections = [], 0
         self.running = True
@@ -85,7 +85,7 @@ class Flow:
 
     async def take(self, number):
         while self.idle and number % FRESH:
-            taken = self.idle.pop()
+            taken = self.idle.pop(0)  # in turn, so that none is idle for long
             if taken[1].usable:
                 return taken
         connection = await client.Connection.open(self.port)
@@ -93,7 +93,7 @@ class Flow:
         return self.connections, connection
 
     def request(self, number, host, path):
-        body = json.dumps({"number": number}).encode()
+        body = json.dumps({"number": number, **self.more}).encode()
         return (f"POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Api-Key {self.key}\r\ncontent-type: application/json\r\n"
                 f"content-length: {len(body)}\r\n\r\n").encode() + body
 

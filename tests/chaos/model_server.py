@@ -1,5 +1,5 @@
-"""A package of a few lines, run as it is: VERSION says what it answers, LOAD how its start goes in an environment (nothing: it is ready at
-once; "raises"; "waits": until the file GATE is there). A request may ask for a pause, for a stream that lasts until a file is there, or for
+"""A package of a few lines, run as it is: VERSION says what it answers, LOAD how its start goes (nothing: it is ready at once; "gated": once the
+file GATE is there; in an environment only: "raises", and "waits" for the GATE). A request may ask for a pause, for a stream that lasts until a file is there, or for
 a WebSocket, which gives back what it gets, a version before it."""
 
 import asyncio
@@ -23,7 +23,8 @@ def is_in_environment():
 async def load():
     if LOAD == "raises" and is_in_environment():
         raise RuntimeError("the weights are not there")
-    while LOAD == "waits" and is_in_environment() and not os.path.exists(GATE):
+    gated = LOAD == "gated" or LOAD == "waits" and is_in_environment()
+    while gated and not os.path.exists(GATE):
         await asyncio.sleep(0.02)
 
 

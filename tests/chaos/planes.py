@@ -29,7 +29,7 @@ def plane(name, first_port, region=EU):
     return {"name": name, "region": region, "first_port": first_port, "last_port": first_port + PORTS - 1}
 
 
-def config_of(planes, **more):
+def config_of(planes, more):
     return json.dumps({"gateway": {"region": EU}, "planes": planes, "environment_groups": [{"name": ENVIRONMENT, "region_rule": "eu"}], **more})
 
 
@@ -45,8 +45,8 @@ class Planes(Server):
     def __init__(self, folder, *options, **config):
         self.folder = folder
         self.first_port = random.randrange(11000, 30000, PORTS)
-        self.regions_of_planes = [plane("hall", self.first_port)]
-        super().__init__(folder, config_of(self.regions_of_planes, **config), *options)
+        self.planes, self.more = [plane("hall", self.first_port)], config
+        super().__init__(folder, config_of(self.planes, config), *options)
 
     # --- deploying
 
@@ -101,16 +101,23 @@ class Planes(Server):
             return len(now) == n and all(r["status"] == "READY" for r in now) and {r["id"] for r in now}
         return self.wait(all_ready)
 
-    def flow(self, rate, regional=True):
-        targets = [(self.host(self.model), f"/environments/{ENVIRONMENT}/predict")]
-        if regional:
-            targets.append((self.host(self.model, ENVIRONMENT), "/predict"))
-        return Flow(self.port, KEY, targets, rate)
+    def flow(self, rate, **more):
+        """To the environment, by its standard and its regional host."""
+        targets = [(self.host(self.model), f"/environments/{ENVIRONMENT}/predict"), (self.host(self.model, ENVIRONMENT), "/predict")]
+        return Flow(self.port, KEY, targets, rate, **more)
 
     def everywhere(self):
         """A policy write has been answered: whatever was in force before it binds all that is sent from now on."""
         self.change("/customer/new", {"user_id": f"barrier-{time.monotonic_ns()}"}, "POST")
         return time.monotonic()
+
+    def add_plane(self):
+        """Under the file that is in force, as an editor should: it is there whole or not at all."""
+        self.planes.append(plane("annex", self.first_port + PORTS))
+        fresh = self.folder / "ambit.new"
+        fresh.write_text(config_of(self.planes, self.more))
+        fresh.rename(self.config)
+        self.change("/v1/reload", {}, "POST")
 
     # --- processes
 

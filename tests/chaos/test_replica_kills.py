@@ -3,6 +3,7 @@ left without an owner, and requests are served all the while; only those in flig
 
 import os
 import random
+import signal
 import threading
 import time
 
@@ -89,4 +90,66 @@ def test_control_is_killed_during_promotions(server):
     s.start_again()
     assert s.told() == before and s.running() == processes
     print(f"{killed} kills, promotions: {ended}, {refused} never begun; {len(flow.outcomes)} requests, none failed")
+    assert s.stop() == 0
+
+
+def test_the_whole_server_is_killed_and_comes_back(server):
+    s, rng = server, random.Random(SEED)
+    print(f"PROMOTION_SEED={SEED}")
+    deployments = [s.deploy("v1", "--environment", ENVIRONMENT), s.deploy("v2")]
+    s.settings(autoscaling_settings={"min_replica": 2, "max_replica": 2}, promotion_settings={"redeploy_on_promotion": True})
+    current = deployments[0]
+    for i in range(3):
+        before = s.ready(current, 2)
+        s.promote(deployments[(i + 1) % 2])
+        one_more_dies = i == 1
+        time.sleep(rng.uniform(0, 0.3 if one_more_dies else LONGEST))  # no check has been made by then: both deployments run
+        s.kill_server()
+        if one_more_dies:  # and takes its package along
+            lost = rng.choice(sorted(before))
+            os.kill(s.companion(lost), signal.SIGKILL)
+            s.wait(lambda: not s.running().get(lost))
+        s.start_again()
+        assert s.settled()["status"] == "SUCCEEDED"
+        s.at_rest()
+        current = s.here()["current_deployment"]["id"]
+        answer = s.predict(s.model, ENVIRONMENT, {"number": i})
+        assert answer.status_code == 200 and answer.json()["deployment"] == current, answer.text
+
+    # With nothing under way the very same processes serve on, unless they have died meanwhile.
+    replicas = sorted(s.ready(current, 2))
+    processes = s.running()
+    s.kill_server()
+    os.kill(s.companion(replicas[0]), signal.SIGKILL)
+    s.start_again()
+    s.wait(lambda: replicas[0] not in s.known())
+    assert replicas[1] in s.ready(current, 2)
+    s.at_rest()
+    assert s.running()[replicas[1]] == processes[replicas[1]]
+    assert s.stop() == 0
+
+
+@pytest.mark.parametrize("victim", ["companion", "package_process"])
+def test_a_replica_is_killed_and_replaced(server, victim):
+    s = server
+    current = s.deploy("v1", "--environment", ENVIRONMENT)
+    s.settings(autoscaling_settings={"min_replica": 2, "max_replica": 2})
+    s.ready(current, 2)
+    lost = 0
+    with s.flow(RATE, pause=0.05) as flow:
+        for _ in range(3):
+            flow.served(RATE // 2)
+            replicas = s.ready(current, 2)
+            chosen = random.choice(sorted(replicas))
+            pid, begun = getattr(s, victim)(chosen), time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            killed = time.monotonic()
+            s.wait(lambda: chosen not in s.known())
+            assert chosen not in s.ready(current, 2)
+            s.at_rest()
+            flow.served(RATE // 2)
+            failures = flow.failures()
+            assert [o for o in failures[lost:] if o.sent_at > killed or o.ended_at < begun] == []
+            lost = len(failures)
+    print(f"{len(flow.outcomes)} requests, {lost} lost")
     assert s.stop() == 0
