@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { HELP_COLUMN_MIN = 26, HELP_COLUMN_MAX = 36, COMMAND_TEXT = 64 };
+enum { HELP_COLUMN_MIN = 26, HELP_COLUMN_MAX = 46, COMMAND_TEXT = 64 };
 
 /* Where all explanations begin. */
 static int help_column(const struct cli_syntax *syntax)

@@ -136,6 +136,20 @@ static int run(const char *command, const char *model_word, struct words *w, int
     return status;
 }
 
+/* The parser knows no short options: "-f" is among the operands, of which it is taken out. */
+static int take_short_follow(char **argv, int operands, struct words *w)
+{
+    int kept = 0;
+
+    for (int i = 1; i <= operands; i++) {
+        if (!strcmp(argv[i], "-f"))
+            w->follow = 1;
+        else
+            argv[++kept] = argv[i];
+    }
+    return kept;
+}
+
 int cli_logs(int argc, char **argv)
 {
     struct words w = {0};
@@ -162,14 +176,11 @@ int cli_logs(int argc, char **argv)
         .n_options = COUNT_OF(options)};
     int64_t since_s = 0;
     int operands = 0;
-    char follow[] = "--follow";
 
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
-        if (!strcmp(argv[i], "-f"))
-            argv[i] = follow;
     enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
     if (parsed != CLI_PARSED)
         return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    operands = take_short_follow(argv, operands, &w);
     const char *conflict = conflict_of(&w, operands, &since_s);
     if (conflict) {
         fprintf(stderr, "ambit %s: %s\n", argv[0], conflict);

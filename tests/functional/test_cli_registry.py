@@ -503,6 +503,8 @@ def test_logs_are_printed_in_columns_and_filtered_by_the_server(control):
     out = control.fine("logs", "echo", "--deployment", "d1", "--min-level", "INFO", "--replica", "abcde", "--search", "h.l+", "--since", "2h")
     assert out == "2026-11-21T11:00:00.000Z  INFO     abcde       hello ?[31m\n"
     query = control.requests[-1][2]
+    control.fine("logs", "echo", "--deployment", "d1", "--search", "-f")
+    assert "search_pattern=-f" in control.requests[-1][2]
     assert "min_level=INFO" in query and "replica=abcde" in query and "search_pattern=h.l%2B" in query and "direction=asc" in query
 
 
@@ -535,7 +537,7 @@ def test_following_repeats_and_loses_nothing(control):
 
     control.put(path, {"logs": [a]}, {"logs": [a, b]}, {"logs": [c, b]}, (503, None), {"logs": []}, (200, last))
     env = {**os.environ, "AMBIT_API_KEY": KEY, "AMBIT_URL": control.url}
-    follow = subprocess.Popen([BUILD / "ambit", "logs", "echo", "--deployment", "d1", "-f"], env=env, stdout=subprocess.PIPE, text=True)
+    follow = subprocess.Popen([BUILD / "ambit", "logs", "-f", "echo", "--deployment", "d1"], env=env, stdout=subprocess.PIPE, text=True)
     assert end.wait(60)
     follow.terminate()
     out, _ = follow.communicate(timeout=60)

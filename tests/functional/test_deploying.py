@@ -122,7 +122,7 @@ def test_a_wait_outlives_a_crash_of_control(server, tmp_path):
     words = [BUILD / "ambit", "push", slow, "--environment", "prod-eu", "--tail", "--timeout-seconds", "100", "--json"]
     push = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said = ""
-    while "LOADING_MODEL" not in said:
+    while "LOADING_MODEL" not in said and "ACTIVE" not in said:
         line = push.stderr.readline()
         assert line, said
         said += line
