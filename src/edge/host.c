@@ -69,12 +69,20 @@ static bool take_id(str *label, str *ret_id)
     return n > 0;
 }
 
+/* Every request asks: most are told by one byte. */
+static bool may_be_of_model(str authority)
+{
+    char first = authority.n ? str_lower_char(authority.p[0]) : 0;
+
+    return first == 'm' || first == 'c';
+}
+
 enum host_outcome host_parse(str authority, str domain, struct host *ret_host)
 {
     enum catalog_model_kind kind;
     str below, label;
 
-    if (domain.n == 0)
+    if (domain.n == 0 || !may_be_of_model(authority))
         return HOST_OTHER;
     below = label = part_below(name_of(authority), domain);
     if (!take_kind(&label, &kind))
