@@ -4,7 +4,14 @@
 #include "edge/edge.h"
 #include "edge/edge_link.h"
 
-enum { TELL_MS = 1000 };
+/* Labels are never given back, and deployments come and go for as long as an edge runs: the later
+ * ones are counted together, so that regions and endpoints keep theirs. */
+enum { TELL_MS = 1000, DEPLOYMENT_LABELS = 256, PLACE_LABELS = 256 };
+
+struct label_set {
+    struct map ids; /* text → id + 1 */
+    size_t max;
+};
 
 struct demands {
     struct edge *edge;
@@ -12,7 +19,21 @@ struct demands {
     struct list retired; /* not any more */
     struct map by_id;    /* deployment id → struct demand, of both */
     struct deadline tell;
+    struct label_set deployments, places; /* the latter of models and environments */
 };
+
+static uint16_t label_of(struct label_set *set, str text)
+{
+    uintptr_t found = (uintptr_t)map_get(&set->ids, text);
+
+    if (found)
+        return (uint16_t)(found - 1);
+    if (set->ids.n == set->max)
+        return WORD_OTHER;
+    uint16_t label = metrics_label(text);
+    map_put(&set->ids, metrics_label_text(label), (void *)(uintptr_t)(label + 1u));
+    return label;
+}
 
 static void on_tell(struct deadline *deadline);
 
@@ -24,6 +45,10 @@ struct demands *demands_new(struct edge *edge)
     list_init(&d->named);
     list_init(&d->retired);
     map_init(&d->by_id);
+    map_init(&d->deployments.ids);
+    map_init(&d->places.ids);
+    d->deployments.max = DEPLOYMENT_LABELS;
+    d->places.max = PLACE_LABELS;
     d->tell.on_expire = on_tell;
     deadline_set(edge->loop, &d->tell, TELL_MS);
     return d;
@@ -47,6 +72,8 @@ void demands_free(struct demands *d)
     list_for_each_safe (node, &d->retired)
         demand_free(d, list_entry(node, struct demand, link));
     map_deinit(&d->by_id);
+    map_deinit(&d->deployments.ids);
+    map_deinit(&d->places.ids);
     mem_free(d);
 }
 
@@ -58,8 +85,8 @@ static struct demand *demand_new(struct demands *d, str deployment, str model)
         abort();
     memset(demand, 0, sizeof(*demand));
     demand->deployment = str_dup(deployment);
-    demand->model_label = metrics_label(model);
-    demand->deployment_label = metrics_label(deployment);
+    demand->model_label = label_of(&d->places, model);
+    demand->deployment_label = label_of(&d->deployments, deployment);
     demand->told_idle = true;
     list_init(&demand->link);
     map_put(&d->by_id, str_of(demand->deployment), demand);
@@ -80,7 +107,8 @@ struct demand **demands_attach(struct demands *d, struct catalog *c)
         list_move(&d->named, &demand->link);
         demand->seen_revision = c->revision;
         atomic_store(&demand->environment_label,
-                     placed ? metrics_label(c->environments[row->environment].name) : WORD_NONE);
+                     placed ? label_of(&d->places, c->environments[row->environment].name)
+                            : WORD_NONE);
         all[i] = demand;
     }
     return all;

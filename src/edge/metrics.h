@@ -19,7 +19,7 @@
     X(MODEL_REQUESTS, "ambit_model_requests_total", COUNTER, "model,environment,outcome",          \
       "Requests to model hosts, by model or chain, the environment of the deployment, outcome.")   \
     X(DEPLOYMENT_REQUESTS, "ambit_deployment_requests_total", COUNTER, "deployment,outcome",       \
-      "The same by deployment.")                                                                   \
+      "The same by deployment; an edge names the first 256, later ones are `other`.")              \
     X(REFUSALS, "ambit_refusals_total", COUNTER, "code,rule",                                      \
       "Requests that Ambit refused itself, by error code and by the rule that decided.")           \
     X(ATTEMPTS, "ambit_attempts_total", COUNTER, "region,outcome",                                 \
