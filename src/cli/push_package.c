@@ -23,7 +23,8 @@ static struct truss_config *check(const struct push_words *w)
     buf_init(&text, 0);
     config = truss_config_load(w->folder, &diagnostics);
     diagnostics_print(&diagnostics, &text);
-    fwrite(text.p, 1, text.n, stderr);
+    if (text.n)
+        (void)fwrite(text.p, 1, text.n, stderr);
     if (!config)
         fprintf(stderr, "ambit %s: %s is no package that can be deployed: %zu errors\n", w->command,
                 w->folder, diagnostics.n_errors);
