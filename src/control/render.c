@@ -152,6 +152,7 @@ str render_provider_name(enum catalog_provider provider)
         [PROVIDER_OPENAI] = STR_INIT("openai"),
         [PROVIDER_COMPATIBLE] = STR_INIT("openai_compatible"),
         [PROVIDER_AZURE] = STR_INIT("azure"),
+        [PROVIDER_REPLICA] = STR_INIT("replica"),
     };
 
     return names[provider];

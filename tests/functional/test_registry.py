@@ -259,11 +259,14 @@ def test_external_deployments_are_planned_promoted_and_kept_in_their_rule(world)
     one = r.external(model, sim.base(EU), EU, credential="sk-upstream-secret", labels={"team": "speech"}, deployment_name="first")
     assert one["status"] == "ACTIVE" and one["labels"] == {"team": "speech"} and one["name"] == "first" and one["regions"] == [EU]
     assert r("GET", path + "/deployments")["deployments"] == [one]
+    assert [(e["provider"], e["region"]) for e in r("GET", "/v1/endpoints")["endpoints"] if e["model_group"] != "m"] == [("replica", EU)]
     us = r.external(model, sim.base(US), US)["id"]
     where = path + "/environments/prod-eu"
     plan = r("POST", where + "/promote", {"deployment_id": one["id"], "dry_run": True})
     assert plan["dry_run"] and plan["redeploys"] and "rule" in plan["reason"] and plan["region_rule"] == {"allow": ["eu"]}
+    revision = r("GET", "/v1/configuration")["revision"]
     assert plan == r("POST", where + "/promote?dry_run=true", {"deployment_id": one["id"]})
+    assert revision == r("GET", "/v1/configuration")["revision"]
     assert r("GET", where)["current_deployment"] is None
     promoted = r("POST", where + "/promote", {"deployment_id": one["id"]})
     assert promoted["copied_from"] == one["id"] and promoted["promotion"]["redeployed"] and promoted["region_rule"] == {"allow": ["eu"]}
