@@ -80,10 +80,11 @@ struct plane {
 
 struct plane_process_options {
     const char *name;
-    const char *data_dir;   /* deployments/, replicas/, logs/ below it; 0700 */
+    const char *data_dir;   /* deployments/, replicas/, logs/, trash/ below it; 0700. Planes may
+                               share one: what one has built, all can start */
     const char *binary;     /* of ambit: a replica is `ambit replica …`, which starts and watches
                                the package's own process */
-    const char *runner_dir; /* of the Python package ambit_runner */
+    const char *runner_dir; /* of the Python package ambit_runner; "" : none is there */
     uint16_t port_first, port_last;
     const char *cgroup; /* folder of a delegated cgroup v2 subtree; NULL: none */
 };

@@ -54,7 +54,7 @@ static int spawn_shim(const struct process_plane *p, const char *folder, int sec
     posix_spawnattr_t attributes;
     sigset_t later, all;
     char log[PROCESS_PATH_MAX + 16], number[16];
-    char *argv[] = {p->binary,
+    char *argv[] = {(char *)"ambit",
                     (char *)"replica",
                     (char *)"--folder",
                     (char *)(uintptr_t)folder,
@@ -360,8 +360,11 @@ int plane_process_new(struct loop *loop, const struct plane_process_options *opt
                               .address = str_dup(STR("127.0.0.1"))};
     p->loop = loop;
     p->data_dir = absolute(options->data_dir);
-    p->binary = absolute(options->binary);
-    p->runner_dir = absolute(options->runner_dir);
+    /* Not resolved if it is absolute: /proc/self/exe is this program also after its file was
+     * replaced. */
+    p->binary =
+        options->binary[0] == '/' ? str_dup(str_of(options->binary)) : absolute(options->binary);
+    p->runner_dir = absolute(options->runner_dir ? options->runner_dir : "");
     p->cgroup = str_dup(str_of(options->cgroup ? options->cgroup : ""));
     p->replicas_fd = p->changes.fd = p->trash_pidfd.fd = -1;
     map_init(&p->replicas);

@@ -148,7 +148,7 @@ static int spawn(struct process_build *b, const char *folder, int output_fd, pid
 {
     struct process_plane *p = b->plane;
     posix_spawn_file_actions_t files;
-    char *argv[] = {p->binary,
+    char *argv[] = {(char *)"ambit",
                     (char *)"build",
                     (char *)"--folder",
                     (char *)(uintptr_t)folder,
@@ -261,6 +261,10 @@ void process_build(struct plane *plane, str deployment, str archive, str config)
     list_init(&b->link);
     if (!files_is_name(deployment)) {
         fail_later(b, b->deployment, -EINVAL);
+        return;
+    }
+    if (b->wants_python && !p->runner_dir[0]) {
+        fail_later(b, "the runner is not there (deployments.runner)", -ENOENT);
         return;
     }
     list_append(&p->builds_waiting, &b->link);

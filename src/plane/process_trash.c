@@ -67,11 +67,15 @@ void process_trash_empty(struct process_plane *p)
 
 void process_trash_put(struct process_plane *p, const char *kind, const char *name)
 {
-    char from[PROCESS_PATH_MAX], trash[PROCESS_PATH_MAX], to[PROCESS_PATH_MAX + 64];
+    char from[PROCESS_PATH_MAX], trash[PROCESS_PATH_MAX], to[2 * PROCESS_PATH_MAX];
 
     if (process_path(p, kind, name, from) < 0 || process_path(p, "trash", NULL, trash) < 0)
         return;
-    snprintf(to, sizeof(to), "%s/%s-%d-%u", trash, kind, (int)getpid(), ++p->trash_number);
+    if (access(from, F_OK) < 0)
+        return;
+    /* Another plane may use the same folder. */
+    snprintf(to, sizeof(to), "%s/%s-%s-%d-%u", trash, p->plane.name, kind, (int)getpid(),
+             ++p->trash_number);
     /* The process that deletes may take the folder away at any moment. */
     for (int tries = 0; tries < 3; tries++) {
         files_make_folder(trash);

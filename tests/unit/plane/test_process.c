@@ -643,6 +643,42 @@ static void many_builds_all_end(void)
     finish();
 }
 
+/* Two planes, one data directory: what one has built the other starts, and both may forget. */
+static void planes_may_share_a_folder(void)
+{
+    struct plane *first, *second;
+
+    begin();
+    build();
+    first = plane;
+    const struct plane_process_options options = {.name = "there",
+                                                  .data_dir = folder,
+                                                  .binary = ambit,
+                                                  .port_first = (uint16_t)(first_port + PORTS),
+                                                  .port_last = (uint16_t)(first_port + 2 * PORTS)};
+    CHECK_INT(plane_process_new(loop, &options, &plane_events, NULL, &second), 0);
+    CHECK_INT(start_on("rep1", first->ops->take_port(first)), 0);
+    plane = second;
+    CHECK_INT(start_on("rep2", second->ops->take_port(second)), 0);
+    plane = first;
+    TURN_UNTIL(find_event("rep1", PLANE_REPLICA_READY) && find_event("rep2", PLANE_REPLICA_READY));
+    first->ops->stop(first, STR("rep1"), PLANE_NOW);
+    second->ops->stop(second, STR("rep2"), PLANE_NOW);
+    TURN_UNTIL(has_gone("rep1") && has_gone("rep2"));
+    /* This one has no runner. */
+    built[0] = '\0';
+    second->ops->build(second, STR("dep2"), str_of(archive), STR("{\"model_name\":\"m\"}"));
+    TURN_UNTIL(built[0]);
+    CHECK(str_starts(str_of(failure), STR("the build cannot be started: the runner is not there")));
+    first->ops->forget_replica(first, STR("rep1"));
+    second->ops->forget_replica(second, STR("rep2"));
+    first->ops->forget_replica(first, STR("rep2"));
+    CHECK(!exists("replicas/rep1") && !exists("replicas/rep2"));
+    TURN_UNTIL(!exists("trash"));
+    second->ops->free(second);
+    finish();
+}
+
 static void names_that_lead_elsewhere_are_refused(void)
 {
     begin();
@@ -677,6 +713,7 @@ int main(int argc, char **argv)
     RUN(a_foreign_listener_is_left_alone);
     RUN(a_build_that_fails_says_why);
     RUN(many_builds_all_end);
+    RUN(planes_may_share_a_folder);
     RUN(names_that_lead_elsewhere_are_refused);
     free((char *)(uintptr_t)self);
     return test_end();
