@@ -23,6 +23,7 @@ def certainly_widens(before, after):
     pairs = [(before.organization, after.organization)]
     pairs += [(key.rule, after.keys[text].rule) for text, key in before.keys.items() if text in after.keys]
     pairs += [(c.rule, after.customers[name].rule) for name, c in before.customers.items() if name in after.customers]
+    pairs += [(g.rule, after.groups[name].rule) for name, g in before.groups.items() if name in after.groups]
     return any(wider(old, new) for old, new in pairs)
 
 

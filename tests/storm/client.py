@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         self.reader = Reader(self.on_head, self.on_end, answers=True)
         self.lost = False
         self.opened_at = None
+        self.before = None  # the request, and the head of its answer, that this connection was used for last
 
     @classmethod
     async def open(cls, port):
@@ -83,7 +84,8 @@ class Connection(asyncio.Protocol):
         return answer
 
     def write(self, data):
-        self.transport.write(data)
+        if not self.transport.is_closing():
+            self.transport.write(data)
 
     def close(self, reset=False):
         if reset:

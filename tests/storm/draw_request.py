@@ -28,6 +28,9 @@ class Request:
     sent_at: float = 0
     contacts: list = field(default_factory=list)
     done: bool = False
+    raw: bytes = b""           # of a model host: the body as an upstream is to get it
+    upstream_path: str = ""    # and the path
+    lasts: float = 0           # and how long the answer is to go on
     plain: bool = True         # nothing about it that a gateway could rightly refuse, policy apart
 
     @property
@@ -79,11 +82,11 @@ class RequestDraw:
             group = group[:-1] + r.choice(["m1", "m2", "deep/m3", "global.m", "eu.m", "us.m"])
         return group if group != "*" else "anything"
 
-    def _customer(self, config):
+    def customer(self, config):
         known = [*self.oracle.customers, *config.customers] or ["c-0"]
         return self.random.choice(known) if self.chance(0.96) else f"stranger-{self.random.randrange(9)}"
 
-    def _region(self, config):
+    def region(self, config):
         r = self.random
         kind = r.random()
         if kind < 0.6:
@@ -121,15 +124,15 @@ class RequestDraw:
     def _say_customers(self, config, request, fields, headers):
         customers = set()
         if self.chance(0.9):
-            name = self._customer(config)
+            name = self.customer(config)
             customers.add(name)
             fields.insert(self.random.randint(0, len(fields)), ("user", name))
         if self.chance(0.05):
-            name = self._customer(config)
+            name = self.customer(config)
             customers.add(name)
             headers.append((self.random.choice(["x-litellm-customer-id", "X-LiteLLM-End-User-Id"]), name))
         if self.chance(0.04) and not request.multipart:
-            name = self._customer(config)
+            name = self.customer(config)
             customers.add(name)
             fields.append(("metadata", {"user_id": name, "x": 1}))
         if len(customers) > 1:
@@ -139,10 +142,10 @@ class RequestDraw:
     def _say_region(self, config, request, vetted, headers):
         regions = []
         if self.chance(0.12) and not request.multipart:
-            vetted["region"] = self._region(config)
+            vetted["region"] = self.region(config)
             regions.append(vetted["region"])
         if self.chance(0.05):
-            region = regions[0] if regions and self.chance(0.8) else self._region(config)
+            region = regions[0] if regions and self.chance(0.8) else self.region(config)
             headers.append(("x-ambit-region", region))
             regions.append(region)
         if len(set(regions)) > 1:

@@ -35,6 +35,9 @@ class Judge:
     def body(self, request, contact, message):
         """What reached the upstream is what the client sent, but for the model's name and `vetted`."""
         raw = bytes(message.body)
+        if request.wish.host:
+            self._passed_unread(request, contact, message, raw)
+            return
         if request.marker.encode() not in raw:
             self.storm.violation("mixed_up", "a body without its request's marker", request=request, contact=contact, data=repr(raw[:400]))
             return
@@ -53,6 +56,23 @@ class Judge:
         in_own_group = endpoint.wildcard and request.wish.model.startswith(endpoint.group[:-1])
         if (in_own_group or not endpoint.wildcard) and model != endpoint.resolved_model(request.wish.model):
             self.storm.violation("wrong_model", f"{model} was asked of {contact.uid}", request=request, contact=contact)
+
+    def _passed_unread(self, request, contact, message, raw):
+        if raw != request.raw:
+            self.storm.violation("spoilt_body", "another body than the client sent", request=request, contact=contact, data=repr(raw[:400]))
+        path = message.start.split(" ")[1]
+        if path != request.upstream_path:
+            self.storm.violation("wrong_path", f"{path} instead of {request.upstream_path}", request=request, contact=contact)
+
+    def goes_on(self, request, contact, what, grace):
+        """Something of a model host's request goes on: whatever forbade it `grace` ago should have ended it. True: it may."""
+        now = self.storm.now()
+        if contact.at > now - grace:
+            return True
+        why = self.storm.oracle.hosts.judge(request.wish, contact.uid, now - grace, now, runs=True)
+        if why:
+            self.storm.violation("goes_on", f"{what}, and for {grace} s it has not been allowed any more: {why}", request=request, contact=contact)
+        return why is None
 
     # --- answers
 
@@ -84,6 +104,8 @@ class Judge:
         names = self.names_of(endpoint, contact)
         if region is None or region.lower() not in names:
             complain("untruth", f"x-ambit-region is {region}; {uid} served, which is in {sorted(names)}")
+        if request.wish.host:
+            return
         if message.headers.get("x-litellm-model-region") != region:
             complain("untruth", "x-litellm-model-region names another region")
         if message.headers.get("x-litellm-model-id") != endpoint.id:
@@ -103,6 +125,8 @@ class Judge:
         """What an answer may call the region of the endpoint that gave it."""
         said = AZURE_NAMES.get(contact.said)
         declared = endpoint.declared_place()
+        if declared is not None and not endpoint.is_azure:
+            return {declared.lower()}
         if declared is None and not endpoint.is_azure:
             model = endpoint.model.split(".")[0]
             return {"unknown", {"eu": "bedrock-eu", "us": "us", "global": "world"}.get(model, "unknown")}

@@ -9,6 +9,7 @@ a rule which was replaced before the request was even sent always is one.
 import itertools
 from dataclasses import dataclass, field
 
+from host_oracle import HostOracle
 from places import PROFILES, UnknownPlace
 
 FOREVER = float("inf")
@@ -69,6 +70,7 @@ class Wish:
     carbon_aware: bool = False
     model: str = ""
     must_refuse: str = None  # why no endpoint whatever may get it
+    host: object = None      # HostWish, of a request to a model host
 
 
 @dataclass
@@ -78,19 +80,24 @@ class Oracle:
     told: dict = field(default_factory=dict)       # site -> [(time, region code)]: what has been said there in x-ms-region
     withdrawn: dict = field(default_factory=dict)  # endpoint id -> time since which it is known to be out of service
 
+    def __post_init__(self):
+        self.hosts = HostOracle(self)
+
     # --- permits
 
     def permits(self, config, wish, since, until):
         """Every permit that the request may have had in that time; none: refused."""
-        if wish.must_refuse:
+        key = config.keys.get(wish.key)
+        if wish.must_refuse or key is None or not key.usable:
             return []
+        return self.permits_of(config, wish, key, [], since, until)
+
+    def permits_of(self, config, wish, key, more, since, until):
+        """`more`: rules that hold as well, or None in place of one."""
         organization = config.rule(config.organization)
         if organization and not self._gateway_may_serve(config, organization):
             return []
-        key = config.keys.get(wish.key)
-        if key is None or not key.usable:
-            return []
-        rules = [organization, config.rule(key.rule)]
+        rules = [organization, config.rule(key.rule), *more]
         try:
             wished = [config.places.resolve(name) for name in wish.regions]
         except UnknownPlace:
@@ -164,11 +171,17 @@ class Oracle:
             return True
         return any(place & ~permit.allowed == 0 for place in self.places_of(config, endpoint, model, until))
 
+    @staticmethod
+    def holds(config, permit, place):
+        return not permit.restricted or config.places.resolve(place) & ~permit.allowed == 0
+
     def judge(self, wish, uid, since, until):
         """None if the endpoint `uid` may have got bytes of the request in that time, else why not."""
         reasons = []
         if wish.must_refuse:
             return f"it had to be refused: {wish.must_refuse}"
+        if wish.host:
+            return self.hosts.judge(wish, uid, since, until)
         for config in self.configs.during(since, until):
             endpoint = config.endpoints.get(uid)
             if endpoint is None:

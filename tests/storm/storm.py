@@ -25,12 +25,15 @@ sys.dont_write_bytecode = True
 
 import client  # noqa: E402
 from chaos import CUSTOMERS, Chaos  # noqa: E402
+from draw_host import HostDraw  # noqa: E402
 from draw_request import RequestDraw  # noqa: E402
+from host_chaos import HostChaos  # noqa: E402
 from http1 import Broken  # noqa: E402
 from judge import BREAKING, Judge  # noqa: E402
 from oracle import Customer, History, Oracle  # noqa: E402
 from places import AZURE_NAMES  # noqa: E402
 from server import Server  # noqa: E402
+from sockets import POLICY, Talk  # noqa: E402
 from upstream import Site  # noqa: E402
 from world import MASTER, Draw  # noqa: E402
 
@@ -38,6 +41,9 @@ KEPT_REQUESTS = 50000  # a late contact must still find the request it belongs t
 HANG_SECONDS = 30   # a request lasts 8 s at most; the rest is for slow machines, sanitizers and restarts
 QUIET_SECONDS = 20  # a request that is refused for so long, while all is quiet, is refused for ever
 SITES = 12
+DISCARDED_BYTES = 32768
+HOST_SHARE = 0.35   # of the requests go to model hosts
+TALKERS = 5         # clients that have a WebSocket at a time
 
 
 class World:
@@ -55,6 +61,7 @@ class World:
         self.kills, self.edge_kills, self.upgrades = 0, [], []
         self.registry = {}
         self.suspects = set()  # ids of endpoints that may be out of service since they contradicted themselves
+        self.client_secrets = {b"sk-storm"}  # none of them may reach an upstream
         self.ports = ports
         self.sites = [Site(self, i, ports.upstream + i) for i in range(SITES)]
         self.azure_names = list(AZURE_NAMES)
@@ -90,7 +97,7 @@ class World:
         return self.registry.get(uid)
 
     def is_client_secret(self, raw):
-        return b"sk-storm" in raw
+        return any(secret in raw for secret in self.client_secrets)
 
     def on_contact(self, number, contact):
         self.count("contacts")
@@ -162,8 +169,13 @@ class World:
 
     # --- clients
 
+    def request_draw(self, name):
+        requests = RequestDraw(random.Random(f"{self.seed}/{self.number}/{name}"), Draw(self.random, SITES), self.oracle)
+        requests.hosts = HostDraw(requests)
+        return requests
+
     async def client(self, index):
-        requests = RequestDraw(random.Random(f"{self.seed}/{self.number}/client/{index}"), Draw(self.random, SITES), self.oracle)
+        requests = self.request_draw(f"client/{index}")
         choice = requests.random
         connection = None
         while self.running:
@@ -179,11 +191,32 @@ class World:
             connection.close()
 
     def new_request(self, requests, calm=False):
-        request = requests.request(self.next_request, calm)
+        of_host = requests.hosts.possible() and requests.random.random() < HOST_SHARE
+        request = (requests.hosts if of_host else requests).request(self.next_request, calm)
+        self.keep(request)
+        return request
+
+    def keep(self, request):
         self.next_request += 1
         self.requests[request.number] = request
         self.requests.pop(request.number - KEPT_REQUESTS, None)
-        return request
+
+    async def talker(self, index):
+        """A client of WebSockets."""
+        requests = self.request_draw(f"talker/{index}")
+        while self.running:
+            if not requests.hosts.possible():
+                await asyncio.sleep(0.1)
+                continue
+            request = requests.hosts.socket(self.next_request)
+            self.keep(request)
+            talk = Talk(self, request, requests.random)
+            status = await talk.run(self.ports.gateway)
+            request.done = True
+            self.count(f"socket {status}" + (f" closed with {talk.code}" if status == 101 else ""))
+            if talk.code == POLICY:
+                self.count("sockets that a rule closed")
+            await asyncio.sleep(0 if status == 101 else 0.05)
 
     async def connect(self):
         try:
@@ -215,7 +248,9 @@ class World:
                 async with asyncio.timeout(HANG_SECONDS):
                     message = await answer.future
                 self.answered(request, message)
-                if message.headers.get("connection") == "close":
+                connection.before = f"{request.number}: {request.head[:600]!r} {[len(p) for _, p in request.pieces]}: {message.raw_head!r}"
+                # Of a chunked body nobody knows the length: a server that does not want it may close once too much of it has come.
+                if message.headers.get("connection") == "close" or len(request.body) > DISCARDED_BYTES:
                     connection.close()
                     return None
         except TimeoutError:
@@ -232,7 +267,9 @@ class World:
     def answered(self, request, message):
         self.count("requests")
         self.count(f"status {message.status}")
-        if message.status >= 400 and b'"by"' not in message.body:
+        if request.wish.host:
+            self.count(f"host status {message.status}")
+        if message.status >= 400 and b'"by"' not in message.body and not request.wish.host:
             code = message.body.rsplit(b'"code":"', 1)[-1].split(b'"')[0].decode("latin-1")
             self.count(f"refusal {code}")
         self.judge.answer(request, message)
@@ -242,8 +279,11 @@ class World:
         self.count("gone")
         killed = any(at > min(connection.opened_at, request.sent_at - 3) for at in self.edge_kills)
         cut = any(c.fate in BREAKING for r in batch for c in r.contacts)
+        if request.wish.host and request.contacts:
+            self.count("host answers cut")  # by a rule, or a promotion's server that went away
+            return
         if not killed and not cut and len(batch) == 1:
-            self.violation("dropped", f"the connection ended without an answer, and nothing was killed: {error}", request=request)
+            self.violation("dropped", f"the connection ended without an answer, and nothing was killed: {error}", request=request, before=connection.before)
 
     # --- the course of a world
 
@@ -277,10 +317,12 @@ class World:
         names = [f"c-{i}" for i in range(CUSTOMERS)]
         if self.draw.chance(0.8):
             await chaos.write("sentinel", Customer("eu"))  # some customer has a rule for certain
-        parts = [chaos.customers(names[::2]), chaos.customers(names[1::2]), chaos.reloads(), chaos.faults()]
+        hosts = HostChaos(self, random.Random(f"{self.seed}/{self.number}/hosts"), self.draw, chaos)
+        parts = [chaos.customers(names[::2]), chaos.customers(names[1::2]), chaos.reloads(), chaos.faults(), *hosts.parts()]
         if not self.options.no_kills:
             parts.append(chaos.kills())
         parts += [self.client(i) for i in range(self.options.clients)]
+        parts += [self.talker(i) for i in range(TALKERS)]
         tasks = [asyncio.ensure_future(part) for part in parts]
         end = self.now() + self.options.world_seconds
         while self.running and self.now() < end and not self.totals.enough():
@@ -303,13 +345,14 @@ class World:
         for site in self.sites:
             site.mood, site.lying = "healthy", None
             await site.listen()
-        requests = RequestDraw(random.Random(f"{self.seed}/{self.number}/quiet"), Draw(self.random, SITES), self.oracle)
+        requests = self.request_draw("quiet")
         checked = 0
         for _ in range(120):
             request = self.new_request(requests, calm=True)
             wish = request.wish
-            if not request.plain or wish.must_refuse or not self.oracle.must_serve(wish, self.now(), self.is_healthy):
+            if not request.plain or wish.must_refuse or not self.must_serve(wish):
                 continue
+            self.count("quiet requests to hosts", bool(wish.host))
             checked += 1
             served, end = False, self.now() + QUIET_SECONDS
             while not served and not self.violations:
@@ -321,6 +364,11 @@ class World:
             if self.violations:
                 return
         self.count("quiet requests", checked)
+
+    def must_serve(self, wish):
+        if wish.host:
+            return self.oracle.hosts.must_serve(wish, self.now())
+        return self.oracle.must_serve(wish, self.now(), self.is_healthy)
 
     async def ask_once(self, request):
         connection = await self.connect()

@@ -10,6 +10,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from chaos import certainly_widens  # noqa: E402
+from host_oracle import External, Group, HostWish, LimitedKey  # noqa: E402
 from oracle import Customer, History, Oracle, Wish  # noqa: E402
 from places import Places, UnknownPlace  # noqa: E402
 from world import MASTER, Config, Draw, Endpoint, Key  # noqa: E402
@@ -179,6 +180,80 @@ def test_must_serve():
     assert not o.must_serve(Wish(MASTER, ("a",), model="m"), 5, lambda e: e.id == "us")
 
 
+# --- model hosts
+
+
+def host_oracle(group=None, region="ovh-gra-1", **config):
+    """Model m1 with server x.1 in environment e and nothing in environment empty; deployment d1 is x.1 as well."""
+    o = oracle([], gateway_region=config.pop("gateway", "ovh-gra-1"), groups={"e": group or Group()}, **config)
+    o.hosts.externals["x.1"] = External("x.1", 0, region, "m1")
+    o.hosts.current["m1", "e"] = History("x.1", 0)
+    o.hosts.current["m1", "empty"] = History(None, 0)
+    o.hosts.deployments["d1"] = ("x.1", History("e", 0))
+    return o
+
+
+def reaches(o, since=10, until=11, runs=False, key=MASTER, model="m1", environment="e", deployment=None, regional=False, **wish):
+    host = HostWish(model, None if deployment else environment, deployment, regional)
+    return o.hosts.judge(Wish(key=key, host=host, **wish), "x.1", since, until, runs) is None
+
+
+def test_hosts_need_the_environments_rule_on_every_way():
+    for group, way_in in [(Group("eu"), True), (Group(), True), (Group("US"), False), (Group({"exclude": ["FR"]}), False)]:
+        assert reaches(host_oracle(group)) == reaches(host_oracle(group), deployment="d1") == way_in
+    assert reaches(host_oracle(Group("FR"), "FR")) and not reaches(host_oracle(Group("ovh-gra-1"), "FR"))
+    assert not reaches(host_oracle(Group("eu")), environment="empty") and not reaches(host_oracle(Group("eu")), model="m2")
+
+
+def test_hosts_need_every_other_rule_as_well():
+    o = host_oracle(Group("eu"), organization="eea", customers={"se": Customer("SE"), "fr": Customer("FR")})
+    assert reaches(o, customers=("fr",)) and not reaches(o, customers=("se",)) and not reaches(o)
+    assert not reaches(o, customers=("fr",), regions=("SE",))
+    assert not reaches(host_oracle(Group("eu"), organization="US", gateway="aws-us-east-1"))
+
+
+def test_regional_hosts_bind_the_gateway():
+    assert reaches(host_oracle(Group("eu")), regional=True)
+    assert not reaches(host_oracle(Group("eu"), gateway="aws-us-east-1"), regional=True)
+    assert not reaches(host_oracle(Group("eu"), gateway=None), regional=True)
+    assert reaches(host_oracle(Group("eu"), gateway="aws-us-east-1"))
+    assert reaches(host_oracle(Group({"allow": ["eu"], "transit": ["US"]}), gateway="aws-us-east-1"), regional=True)
+    assert not reaches(host_oracle(Group()), regional=True)
+    refusing = host_oracle(Group("eu", refuses_standard=True))
+    assert reaches(refusing, regional=True) and not reaches(refusing) and not reaches(refusing, deployment="d1")
+
+
+def test_limited_keys():
+    o = host_oracle(Group("eu"))
+    o.hosts.keys = {"model": History(LimitedKey(models=("m1",)), 0), "other": History(LimitedKey(models=("m2",)), 0),
+                    "env": History(LimitedKey(environments=("e",)), 0), "us": History(LimitedKey("US"), 0)}
+    assert {k for k in o.hosts.keys if reaches(o, key=k)} == {"model", "env"}
+    assert {k for k in o.hosts.keys if reaches(o, key=k, deployment="d1")} == {"model"}
+    o.hosts.keys["model"].begin(None, 20)
+    assert reaches(o, key="model", since=20, until=21)
+    o.hosts.keys["model"].end_others(22)
+    assert not reaches(o, key="model", since=23, until=24)
+
+
+def test_a_promotion_lets_end_what_runs_and_a_rule_does_not():
+    o = host_oracle(Group())
+    o.hosts.current["m1", "e"].begin("y.1", 20)
+    assert reaches(o, since=21, until=22)
+    o.hosts.current["m1", "e"].end_others(23)
+    assert not reaches(o, since=24, until=25) and reaches(o, since=24, until=25, runs=True)
+    o.configs.now.groups.clear()
+    o.hosts.groups["e"] = History(Group("US"), 0)
+    assert not reaches(o, since=24, until=25, runs=True)
+
+
+def test_hosts_must_serve_only_what_is_certain():
+    o = host_oracle(Group("eu"))
+    wish = lambda name: Wish(key=MASTER, host=HostWish("m1", name))
+    assert o.hosts.must_serve(wish("e"), 5) == "x.1" and o.hosts.must_serve(wish("empty"), 5) is None
+    o.hosts.current["m1", "e"].begin("y.1", 4)
+    assert o.hosts.must_serve(wish("e"), 5) is None
+
+
 def test_widening():
     def config(**more):
         return Config(1, keys={"k": Key("k", rule=more.pop("key", None))}, **more)
@@ -187,6 +262,8 @@ def test_widening():
     assert certainly_widens(config(organization="eu"), config(organization="eea"))
     assert certainly_widens(config(key="eu"), config(key=["eu", "US"]))
     assert not certainly_widens(config(), config(organization="eu"))
+    assert certainly_widens(config(groups={"e": Group("eu")}), config(groups={"e": Group()}))
+    assert not certainly_widens(config(groups={"e": Group("eea")}), config(groups={"e": Group("eu")}))
     assert not certainly_widens(config(organization="eea"), config(organization="eu"))
 
 

@@ -6,11 +6,15 @@ import re
 import socket
 import struct
 
+import sockets
 from http1 import Broken, Reader, chunked
 from places import AZURE_NAMES
 
 MARKER = re.compile(rb"storm-q(\d+)-")
 BIG = 400_000
+# How long after a change of policy was acknowledged: bytes that were under way arrive; an answer under way goes on.
+FLIGHT_SECONDS = 1.0
+CUT_SECONDS = 3.0
 
 # mood -> weights of what happens to a request there
 MOODS = {
@@ -71,12 +75,18 @@ class Connection(asyncio.Protocol):
         self.contact = None
         self.request = None
         self.task = None
+        self.frames = None  # once it is a WebSocket
 
     def connection_made(self, transport):
         self.transport = transport
         self.site.connections.add(self)
 
     def data_received(self, data):
+        if self.request and self.request.wish.host and self.contact.ended is None:
+            self.storm.judge.goes_on(self.request, self.contact, "bytes of it arrive", FLIGHT_SECONDS)
+        if self.frames is not None:
+            self.on_frames(data)
+            return
         try:
             self.reader.feed(data)
         except (Broken, ValueError) as error:
@@ -127,6 +137,9 @@ class Connection(asyncio.Protocol):
             self.answer_probe(message)
             return
         contact.whole_body = True
+        if message.headers.get("upgrade", "").lower() == "websocket":
+            self.begin_socket(message)
+            return
         if self.request:
             self.storm.check_body(self.request, contact, message)
         self.task = asyncio.ensure_future(self.serve(message, contact))
@@ -144,6 +157,35 @@ class Connection(asyncio.Protocol):
         bad = self.site.mood in ("sick", "dying")
         status = "503 Service Unavailable" if bad and "/health" in message.start else "200 OK"
         self.write(f"HTTP/1.1 {status}\r\n{extra}content-length: 2\r\n\r\n{{}}".encode())
+
+    # --- WebSockets
+
+    def begin_socket(self, message):
+        if message.start.split(" ")[1] != self.request.upstream_path:
+            self.storm.violation("wrong_path", message.start, request=self.request, contact=self.contact)
+        if self.site.mood in ("sick", "dying"):
+            self.reset()
+            return
+        self.frames = sockets.Frames()
+        self.contact.fate = "socket"
+        self.storm.count("sockets at upstreams")
+        accept = sockets.accept(message.headers["sec-websocket-key"])
+        self.write(f"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+                   f"sec-websocket-accept: {accept}\r\n\r\n".encode())
+        self.task = asyncio.ensure_future(self.watch_socket())
+
+    def on_frames(self, data):
+        for opcode, payload in self.frames.feed(data):
+            if opcode == sockets.CLOSE:
+                self.contact.ended = self.storm.now()
+                self.write(sockets.frame(sockets.CLOSE, payload[:2], False))
+                self.transport.close()
+            else:
+                self.write(sockets.frame(sockets.TEXT, payload, False))
+
+    async def watch_socket(self):
+        while self.contact.ended is None and self.storm.judge.goes_on(self.request, self.contact, "its WebSocket is open", CUT_SECONDS):
+            await asyncio.sleep(0.2)
 
     # --- answers
 
@@ -165,6 +207,10 @@ class Connection(asyncio.Protocol):
         table = MOODS[self.site.mood]
         fate = contact.fate = self.storm.fault_random.choices(list(table), list(table.values()))[0]
         said = self.ms_region(endpoint)
+        if self.request and self.request.wish.host and fate == "hang":
+            fate = contact.fate = "reset_partial"  # a prediction may take 20 minutes, the storm has no time for that
+        if self.request and self.request.lasts and fate in ("answer", "slow", "close"):
+            fate = contact.fate = "lasting"
         if fate not in ("reset", "half_head", "garbage", "hang", "reset_partial"):
             contact.said = said
         extra = f"x-ms-region: {said}\r\n" if said else ""
@@ -215,6 +261,20 @@ class Connection(asyncio.Protocol):
             contact.answered = True
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{extra}content-length: {len(body)}\r\n\r\n".encode()
         self.write(head + (body if upto is None else body[:upto * 10]))
+
+    async def _lasting(self, message, contact, extra):
+        """A stream that takes its time; a rule may end it."""
+        self.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        piece = b"data: " + json.dumps({"by": contact.uid, "marker": self.marker(message)}).encode() + b"\n\n"
+        end = self.storm.now() + self.request.lasts
+        self.storm.count("lasting answers")
+        while self.storm.now() < end and not self.transport.is_closing():
+            self.write(chunked([piece])[:-5])
+            await asyncio.sleep(0.1)
+            self.storm.judge.goes_on(self.request, contact, "its answer goes on", CUT_SECONDS)
+        contact.answered = True
+        contact.ended = self.storm.now()
+        self.write(b"0\r\n\r\n")
 
     async def _big(self, message, contact, extra):
         await self._answer(message, contact, extra, size=BIG)

@@ -4,16 +4,19 @@ import copy
 import json
 from dataclasses import dataclass, field, replace
 
+from host_oracle import Group
 from oracle import Customer
 from places import REGIONS, Places
 
 MASTER = "sk-storm-master"
+REPLAY_BYTES = 65536
 CATCH_ALL = "*"
 GROUPS = ["chat-a", "chat-b", "embed", "small"]
 OWN_REGIONS = {"storm-lyo-1": "FR", "storm-rkv-1": "IS", "storm-zrh-1": "CH", "storm-nyc-1": "US"}
 OWN_ZONES = [["storm-lyo-1", "IS", "benelux"], ["dach", "nordics"], ["eu", "uk", "CH"], ["ovh-gra-1", "ovh-rbx-1"]]
 ZONES = ["eu", "eea", "efta", "uk", "us", "au", "nordics", "benelux", "dach", "eu-efta", "eea-uk-ch", "world"]
 COUNTRIES = ["FR", "SE", "DE", "NL", "CH", "GB", "US", "IS", "NO", "fi", "ie", "AU"]
+FILE_GROUPS = ["f-1", "f-2"]
 AZURE = [code for code in REGIONS if code.startswith("azure-")]
 
 
@@ -92,6 +95,7 @@ class Config:
     gateway_region: str = None
     keys: dict = field(default_factory=dict)       # text -> Key
     customers: dict = field(default_factory=dict)  # id -> Customer
+    groups: dict = field(default_factory=dict)     # name -> Group
     default_customer_rule: object = None
     regions: dict = field(default_factory=dict)
     zones: dict = field(default_factory=dict)
@@ -140,7 +144,9 @@ class Config:
             "router_settings": router,
             "model_group_settings": {g: timers for g in groups},
             "routing": {"preferred": self.preferred, "health_check": {"interval": self.health_interval, "timeout": 1}},
-            "timers": {"drain": 30},
+            "timers": {"drain": 30, "hold": 1},
+            "limits": {"replay_bytes": REPLAY_BYTES},
+            "environment_groups": [self._group(name, group) for name, group in self.groups.items()],
             "regions": [{"code": code, "country": country} for code, country in self.regions.items()],
             "zones": self.zones,
             "keys": [self._key(text, key) for text, key in self.keys.items() if text != MASTER],
@@ -164,6 +170,11 @@ class Config:
         if key.expired:
             entry["expires"] = "2024-01-31T00:00:00Z"
         return entry
+
+    @staticmethod
+    def _group(name, group):
+        entry = {"name": name, "standard_endpoint": "refuse" if group.refuses_standard else "serve"}
+        return entry if group.rule is None else {**entry, "region_rule": group.rule}
 
     @staticmethod
     def _customer(name, customer):
@@ -281,7 +292,28 @@ class Draw:
         for i in range(r.randint(0, 4)):
             config.customers[f"file-{i}"] = self.customer(config)
         self.settings(config)
+        config.groups = {name: self.group(config) for name in FILE_GROUPS}
         return config
+
+    def group(self, config):
+        return Group(self.group_rule(config) if self.chance(0.85) else None, self.chance(0.08))
+
+    def group_rule(self, config):
+        """Mostly one that leaves the gateway inside; without that a regional host says no more than 421."""
+        rule = self.rule(config, ("place", "list", "list", "full"))
+        if config.gateway_region and self.chance(0.75) and not config.rule(rule).gateway & config.places.resolve(config.gateway_region):
+            places = [config.gateway_region, self.place(config)]
+            return places if self.chance(0.6) else {"allow": [self.place(config)], "transit": [config.gateway_region]}
+        return rule
+
+    def region_for(self, config, rule):
+        """Where an external server stands, mostly inside of the rule."""
+        tries = 12 if self.chance(0.75) else 1
+        for _ in range(tries):
+            place = self.random.choice(list(REGIONS) + list(OWN_REGIONS)) if self.chance(0.7) else self.place(config)
+            if rule is None or config.places.resolve(place) & ~config.rule(rule).inference == 0:
+                break
+        return place
 
     def key(self, config, i):
         customer = self.random.choice([None, None, None, None, "file-0", "c-0", "c-1"])
@@ -319,11 +351,11 @@ class Draw:
         """The file after an edit or a few."""
         self.next_number += 1
         config = copy.copy(before)
-        for name in ("endpoints", "aliases", "fallbacks", "keys", "customers"):
+        for name in ("endpoints", "aliases", "fallbacks", "keys", "customers", "groups"):
             setattr(config, name, dict(getattr(before, name)))
         config.number = self.next_number
         config.compiled = {}
-        edits = [self._relabel, self._relabel, self._move, self._add, self._remove, self._rules, self._keys, self._customers, self.settings]
+        edits = [self._relabel, self._relabel, self._move, self._add, self._remove, self._rules, self._keys, self._customers, self._groups, self._groups, self.settings]
         for edit in self.random.choices(edits, k=self.random.randint(1, 3)):
             edit(config)
         config.__post_init__()
@@ -365,3 +397,6 @@ class Draw:
 
     def _customers(self, config):
         config.customers[f"file-{self.random.randrange(4)}"] = self.customer(config)
+
+    def _groups(self, config):
+        config.groups[self.random.choice(FILE_GROUPS)] = self.group(config)
