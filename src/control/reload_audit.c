@@ -102,6 +102,12 @@ static void note_keys(struct change *c, const struct catalog *old, const struct 
     map_deinit(&by_id);
 }
 
+/* Replicas come and go by themselves: they are not the file's. */
+static bool is_of_file(const struct catalog_endpoint *e)
+{
+    return e->provider != PROVIDER_REPLICA;
+}
+
 static void note_endpoints(struct change *c, const struct catalog *old, const struct catalog *next)
 {
     struct map by_id;
@@ -112,11 +118,13 @@ static void note_endpoints(struct change *c, const struct catalog *old, const st
     for (size_t i = 0; old && i < old->n_endpoints; i++) {
         const struct catalog_endpoint *now = map_remove(&by_id, old->endpoints[i].id);
 
+        if (!is_of_file(&old->endpoints[i]))
+            continue;
         note(c, "endpoint", old->endpoints[i].id, endpoint_to_json(old, &old->endpoints[i]),
              now ? endpoint_to_json(next, now) : NULL);
     }
     for (size_t i = 0; i < next->n_endpoints; i++)
-        if (map_get(&by_id, next->endpoints[i].id))
+        if (is_of_file(&next->endpoints[i]) && map_get(&by_id, next->endpoints[i].id))
             note(c, "endpoint", next->endpoints[i].id, NULL,
                  endpoint_to_json(next, &next->endpoints[i]));
     map_deinit(&by_id);

@@ -284,6 +284,20 @@ def test_external_deployments_are_planned_promoted_and_kept_in_their_rule(world)
     assert b"sk-upstream-secret" not in store
 
 
+def test_replicas_are_endpoints_and_none_of_the_files(world):
+    r, sim = world(), world.sim
+    source = {"kind": "external", "name": "speech", "url": sim.base(US), "region": US}
+    deployment = r("POST", "/v1/models", {"source": source})["deployment"]["id"]
+    (replica,) = r("GET", f"/v1/models/{r('GET', '/v1/models')['models'][0]['id']}/deployments/{deployment}/replicas")["replicas"]
+    listed = {e["id"]: e for e in r("GET", "/v1/endpoints")["endpoints"]}
+    assert listed[replica["id"]]["provider"] == "replica"
+    r.gateway.config.write_text(r.gateway.config.read_text() + "organization: {region_rule: eu}\n")
+    assert r("POST", "/v1/reload")["reloaded"]
+    changed = r.events(50)
+    assert ("organization.new", "organization") in changed
+    assert replica["id"] not in [name for _, name in changed]
+
+
 def test_production_and_its_verbs(world):
     r, sim = world(), world.sim
     made = r("POST", "/v1/models", {"source": {"kind": "external", "name": "speech", "url": sim.base(EU), "region": "FR"}})
