@@ -38,6 +38,24 @@ str api_path(const struct api_call *call, const char *name)
     return STR_NULL;
 }
 
+bool api_matches(struct api_call *call, str etag)
+{
+    str wanted = call->request.if_match, rest = wanted;
+
+    if (wanted.n == 0)
+        return true;
+    while (etag.n && rest.n) {
+        str one = str_trim(str_cut(&rest, ','));
+
+        if (str_eq(one, STR("*")) || str_eq(one, etag))
+            return true;
+    }
+    api_error(call, 409, "version_conflict", NULL,
+              "somebody has changed it since: If-Match names %.*s, and it is %.*s; read it again",
+              STR_ARG(str_upto(wanted, 100)), STR_ARG(etag.n ? etag : STR("not there")));
+    return false;
+}
+
 void api_store_failed(struct api_call *call)
 {
     api_error(call, 500, "store_failed", NULL, "the store failed; nothing was changed");

@@ -85,6 +85,10 @@ str api_path(const struct api_call *call, const char *name);
 void api_error(struct api_call *call, unsigned status, const char *code, const char *param,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Whether If-Match, if the request has one, names `etag` ("\"7\""; STR_NULL: what is not there,
+ * which nothing names); if not, a 409: somebody else was first. */
+bool api_matches(struct api_call *call, str etag);
+
 /* The store's failure, as a 500. */
 void api_store_failed(struct api_call *call);
 

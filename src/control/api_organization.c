@@ -23,9 +23,25 @@ static json_t *render(const struct policy *p)
                      render_rule_at(p->catalog, p->catalog->default_customer_rule));
 }
 
-enum api_progress api_organization_get(struct api_call *call)
+/* A rule's index is never given to another one. */
+static str tag_of(struct api_call *call)
+{
+    str rule = rule_now(call->api->policy);
+
+    return rule.p ? arena_printf(&call->arena, "\"rule-%u\"",
+                                 call->api->policy->catalog->organization_rule)
+                  : STR("\"none\"");
+}
+
+static void show(struct api_call *call)
 {
     call->json = render(call->api->policy);
+    call->etag = tag_of(call);
+}
+
+enum api_progress api_organization_get(struct api_call *call)
+{
+    show(call);
     return API_ANSWERED;
 }
 
@@ -62,7 +78,7 @@ static void write_rule(struct api_call *call, str before, str after)
                  STR("organization"), old, new);
     change.rebuild = true;
     if (api_commit(call, &change))
-        call->json = render(p);
+        show(call);
     json_decref(old);
     json_decref(new);
 }
@@ -73,10 +89,10 @@ static void set_rule(struct api_call *call, str after)
     str now = rule_now(call->api->policy);
     str before = now.p ? arena_copy(&call->arena, now) : STR_NULL;
 
-    if (!may_change(call, before, after))
+    if (!api_matches(call, tag_of(call)) || !may_change(call, before, after))
         return;
     if (!before.p == !after.p && str_eq(before, after))
-        call->json = render(call->api->policy);
+        show(call);
     else
         write_rule(call, before, after);
 }

@@ -186,33 +186,20 @@ struct fleet_deployment *registry_deployment(struct api_call *call, const struct
 
 /* --- versions */
 
+static str tag_of(struct api_call *call, const struct fleet_object *object)
+{
+    return arena_printf(&call->arena, "\"%llu\"", (unsigned long long)object->version);
+}
+
 void registry_tag(struct api_call *call, const struct fleet_object *object)
 {
-    call->etag =
-        arena_printf(&call->arena, "\"%llu\"", (unsigned long long)(object ? object->version : 0));
+    if (object)
+        call->etag = tag_of(call, object);
 }
 
 bool registry_matches(struct api_call *call, const struct fleet_object *object)
 {
-    str wanted = call->request.if_match, rest = wanted;
-
-    if (wanted.n == 0)
-        return true;
-    while (object && rest.n) {
-        str one = str_trim(str_cut(&rest, ','));
-        uint64_t version;
-
-        if (str_eq(one, STR("*")))
-            return true;
-        if (one.n > 2 && one.p[0] == '"' && one.p[one.n - 1] == '"' &&
-            str_parse_u64(str_make(one.p + 1, one.n - 2), &version) && version == object->version)
-            return true;
-    }
-    api_error(call, 409, "version_conflict", NULL,
-              "somebody has changed it since: If-Match names %.*s, and it is at \"%llu\"; read it "
-              "again",
-              STR_ARG(str_upto(wanted, 100)), (unsigned long long)(object ? object->version : 0));
-    return false;
+    return api_matches(call, object ? tag_of(call, object) : STR_NULL);
 }
 
 /* --- changing */

@@ -57,7 +57,8 @@ bool registry_take_name(struct api_call *call, const json_t *body, size_t most, 
 
 /* --- versions */
 
-/* The answer shows this object: its version is the ETag. */
+/* The answer shows this object: its version is the ETag. NULL: it is not there yet, and has none.
+ */
 void registry_tag(struct api_call *call, const struct fleet_object *object);
 
 /* Whether the object has the version that If-Match names, if it names one; else a 409. NULL: the

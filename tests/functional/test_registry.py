@@ -176,6 +176,12 @@ def test_two_writers_of_one_object(world):
     assert r("GET", path)["autoscaling_settings"]["max_replica"] == 2
     r("PATCH", path, {"autoscaling_settings": {"max_replica": 4}}, headers={"If-Match": f'"7777", {done.headers["etag"]}'})
     r("PATCH", path, {"autoscaling_settings": {"max_replica": 5}}, headers={"If-Match": "*"})
+    none = r.answer("GET", "/v1/organization").headers["etag"]
+    ruled = r.answer("PUT", "/v1/organization", json={"region_rule": "eea"}, headers={"If-Match": none}).headers["etag"]
+    r("PUT", "/v1/organization", {"region_rule": "eu"}, 409, headers={"If-Match": none})
+    assert r.answer("GET", "/v1/organization").headers["etag"] == ruled != none
+    r("DELETE", "/v1/organization", status=409, headers={"If-Match": none})
+    r("DELETE", "/v1/organization", headers={"If-Match": ruled})
     group = "/v1/environment_groups/prod-eu"
     r("PATCH", group, {"region_rule": "eu"}, 409, headers={"If-Match": "*"})
     r("PATCH", group, {"region_rule": "eu"})
