@@ -116,11 +116,12 @@ static void adopt(struct reconciler *r)
         const struct fleet_deployment *d = fleet_find_deployment(f, it->deployment);
         struct plane *plane = reconciler_plane(r, it->plane);
 
-        if (it->state == REPLICA_PENDING || it->state == REPLICA_GONE ||
+        bool runs = plane && plane->ops->runs(plane, it->id);
+        if (it->state == REPLICA_GONE || (it->state == REPLICA_PENDING && !runs) ||
             (d && d->source == SOURCE_EXTERNAL))
             continue;
         struct work *w = work_add(r, WORK_REPLICA, it->id, plane);
-        if (!plane || !plane->ops->runs(plane, it->id))
+        if (!runs)
             work_note(w, SEEN_GONE, STR("it no longer ran when the control plane came back"));
     }
 }
@@ -213,6 +214,10 @@ struct reconciler *reconciler_new(struct loop *loop, struct policy *policy,
 
 void reconciler_stop(struct reconciler *r, reconciler_stopped_fn on_stopped, void *ctx)
 {
+    if (!r->adopted && r->policy->config) { /* told before its first turn */
+        follow_configuration(r);
+        adopt(r);
+    }
     r->stopping = true;
     r->on_stopped = on_stopped;
     r->on_stopped_ctx = ctx;

@@ -185,6 +185,26 @@ void server_retire(struct server *s, struct child *child)
             child->role == CHILD_EDGE ? s->is.drain_limit_ms : s->is.control_stop_ms);
 }
 
+/* Whether its time to stop has passed, for which it was killed. */
+static bool is_overdue(const struct child *c)
+{
+    return c->state == CHILD_STOPPING && c->deadline_ns == CHILD_NO_DEADLINE;
+}
+
+/* Control has died before it could end what it had started: the next one does that. */
+static void replace_control(struct server *s)
+{
+    if (s->exit_status != EXIT_SUCCESS)
+        return; /* everything is to be killed */
+    struct child *control = s->control_deaths++ < SUPERVISOR_START_TRIES
+                                ? server_start(s, CHILD_CONTROL, s->is.exe_fd)
+                                : NULL;
+    if (!control)
+        s->exit_status = EXIT_FAILURE;
+    else if (s->phase == SERVER_ENDING)
+        server_stop_child(s, control);
+}
+
 /* The next step of stopping the server, if it is time for one. */
 static void stop_on(struct server *s)
 {
@@ -330,6 +350,8 @@ void server_on_gone(struct server *s, struct child *child)
             upgrade_on_edge_gone(s);
         else if (is_missing(s, was.role) && s->parts[was.role].start_at_ns == SERVER_NEVER)
             start_again(s, was.role, was.state);
+    } else if (was.role == CHILD_CONTROL && status != 0 && !is_overdue(&was)) {
+        replace_control(s);
     }
     stop_on(s);
 }

@@ -10,7 +10,9 @@
  *
  * While it serves, there is one current edge (the newest that is neither stopping nor a candidate)
  * and one control; older edges may drain beside them. Whoever of the two is missing is started
- * again: at once, or after a pause where it keeps dying before it gets ready.
+ * again: at once, or after a pause where it keeps dying before it gets ready. A control that dies
+ * while the server stops is replaced too, a few times, since replicas end with it only if it tells
+ * them to.
  */
 
 #include "supervisor/handover.h"
@@ -37,6 +39,7 @@ struct server {
     bool announced;      /* it has been said where it listens */
     bool reload_pending; /* control is to read its configuration once it is ready */
     int exit_status;
+    unsigned control_deaths; /* while it stops */
 
     enum upgrade_stage upgrade;
     unsigned candidate; /* generation of the edge that an upgrade waits for; 0: none */

@@ -153,3 +153,23 @@ def test_a_replica_is_killed_and_replaced(server, victim):
             lost = len(failures)
     print(f"{len(flow.outcomes)} requests, {lost} lost")
     assert s.stop() == 0
+
+
+def test_control_is_killed_while_the_server_stops(server):
+    s, rng = server, random.Random(SEED)
+    print(f"PROMOTION_SEED={SEED}")
+    current = s.deploy("v1", "--environment", ENVIRONMENT)
+    s.settings(autoscaling_settings={"min_replica": 3, "max_replica": 3})
+    for after in (0, rng.uniform(0, 0.01), rng.uniform(0, 0.05)):
+        s.ready(current, 3)
+        control = s.child("control")
+        s.process.send_signal(signal.SIGTERM)
+        time.sleep(after)
+        try:
+            os.kill(control, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it had stopped
+        assert s.process.wait(60) == 0 and not s.running()
+        s.start_again()
+    s.ready(current, 3)
+    assert s.stop() == 0

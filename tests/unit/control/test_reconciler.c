@@ -308,6 +308,26 @@ static void who_comes_back_goes_on(void)
     end();
 }
 
+static void on_stopped(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+/* Who is told to stop before its first turn ends what its predecessor has started. */
+static void who_comes_back_to_stop_ends_what_runs(void)
+{
+    bool stopped = false;
+
+    fake.runs = true;
+    begin();
+    reconciler_stop(reconciler, on_stopped, &stopped);
+    CHECK_STR(str_of(fake.notes), "stop now;");
+    CHECK(!stopped);
+    seen(PLANE_REPLICA_GONE);
+    CHECK(stopped);
+    end();
+}
+
 static void what_ended_meanwhile_is_replaced(void)
 {
     char before[64];
@@ -386,6 +406,7 @@ int main(void)
     RUN(a_build_that_fails_ends_the_promotion);
     RUN(a_push_is_built_started_and_served);
     RUN(who_comes_back_goes_on);
+    RUN(who_comes_back_to_stop_ends_what_runs);
     RUN(what_ended_meanwhile_is_replaced);
     RUN(a_rule_that_leaves_it_outside_stops_it_at_once);
     remove_directory();

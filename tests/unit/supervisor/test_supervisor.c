@@ -143,6 +143,47 @@ static void stops_edges_before_control(void)
     CHECK_INT(harness_wait(&h), 0);
 }
 
+static void control_that_dies_while_edges_drain_is_replaced(void)
+{
+    harness_mode(&h, "edge", "linger");
+    pid_t edge = start_and_wait();
+
+    kill(h.pid, SIGHUP);
+    CHECK(harness_expect(&h, "control ", "hup"));
+    pid_t control = harness_line_pid(&h);
+    kill(h.pid, SIGTERM);
+    CHECK(harness_expect(&h, "edge ", "term"));
+    kill(control, SIGKILL);
+    CHECK(harness_expect(&h, "control ", "ready"));
+    kill(edge, SIGUSR1);
+    CHECK(harness_expect(&h, "control ", "term"));
+    CHECK_INT(harness_wait(&h), 0);
+}
+
+static void control_that_dies_before_it_has_stopped_is_replaced(void)
+{
+    harness_mode(&h, "control", "linger");
+    start_and_wait();
+    kill(h.pid, SIGTERM);
+    for (int i = 0; i < 3; i++) {
+        CHECK(harness_expect(&h, "control ", "term"));
+        kill(harness_line_pid(&h), i < 2 ? SIGKILL : SIGUSR1);
+    }
+    CHECK_INT(harness_wait(&h), 0);
+}
+
+static void control_that_dies_too_often_while_it_stops_is_a_failure(void)
+{
+    harness_mode(&h, "control", "linger");
+    start_and_wait();
+    kill(h.pid, SIGTERM);
+    for (int i = 0; i <= SUPERVISOR_START_TRIES; i++) {
+        CHECK(harness_expect(&h, "control ", "term"));
+        kill(harness_line_pid(&h), SIGKILL);
+    }
+    CHECK_INT(harness_wait(&h), 1);
+}
+
 static void second_signal_kills(void)
 {
     harness_mode(&h, "edge", "linger");
@@ -416,6 +457,9 @@ int main(int argc, char **argv)
     RUN_WITH_HARNESS(restarts_at_once_what_was_ready);
     RUN_WITH_HARNESS(gives_up_what_never_was_ready);
     RUN_WITH_HARNESS(stops_edges_before_control);
+    RUN_WITH_HARNESS(control_that_dies_while_edges_drain_is_replaced);
+    RUN_WITH_HARNESS(control_that_dies_before_it_has_stopped_is_replaced);
+    RUN_WITH_HARNESS(control_that_dies_too_often_while_it_stops_is_a_failure);
     RUN_WITH_HARNESS(second_signal_kills);
     RUN_WITH_HARNESS(drain_has_a_limit);
     RUN_WITH_HARNESS(nothing_outlives_a_killed_supervisor);
