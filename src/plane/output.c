@@ -104,11 +104,22 @@ struct parsed {
     struct arena arena;
 };
 
+/* Many readers of JSON take no NUL in a text. `s` is a copy of ours. */
+static str without_nul(str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\0')
+            ((char *)(uintptr_t)s.p)[i] = ' ';
+    }
+    return s;
+}
+
 static str text_member(struct parsed *p, str name)
 {
     const struct json_member *m = json_scan_find(p->scan, p->line, name);
 
-    return m && m->kind == JSON_KIND_STRING ? json_value_text(m, p->line, &p->arena) : STR_NULL;
+    return m && m->kind == JSON_KIND_STRING ? without_nul(json_value_text(m, p->line, &p->arena))
+                                            : STR_NULL;
 }
 
 static bool is_ours(str name)
@@ -118,20 +129,15 @@ static bool is_ours(str name)
            str_eq(name, STR("replica"));
 }
 
-static void put_others(struct parsed *p, struct json_out *j)
+static bool has_others(const struct parsed *p)
 {
     for (size_t i = 0; i < json_scan_count(p->scan); i++) {
         const struct json_member *m = json_scan_member(p->scan, i);
-        char name[64];
-        str text = str_make(p->line.p + m->name_at, m->name_n);
 
-        if (text.n >= sizeof(name) || !json_is_plain(text) || is_ours(text))
-            continue;
-        memcpy(name, text.p, text.n);
-        name[text.n] = '\0';
-        json_key(j, name);
-        json_put_raw(j, json_value_raw(m, p->line));
+        if (!is_ours(str_make(p->line.p + m->name_at, m->name_n)))
+            return true;
     }
+    return false;
 }
 
 /* False if the line is no JSON object with a message. */
@@ -147,13 +153,13 @@ static bool merge(struct output *o, str line, int64_t wall_ns)
 
         arena_init(&p.arena, NULL, 0);
         str message = text_member(&p, STR("message"));
+        str shown = has_others(&p) ? line : message;
         str request_id = text_member(&p, STR("request_id"));
         begin(o, &j, wall_ns);
         json_member_word(&j, "level", level_of(text_member(&p, STR("level"))));
-        json_member_str(&j, "message", message);
+        json_member_str(&j, "message", shown);
         if (request_id.n && request_id.n <= OUTPUT_REQUEST_ID_MAX)
             json_member_str(&j, "request_id", request_id);
-        put_others(&p, &j);
         finish(o, &j);
         remember(o, message);
         arena_deinit(&p.arena);
@@ -166,6 +172,7 @@ static void take_line(struct output *o, str line, int64_t wall_ns)
 {
     if (line.n && line.p[line.n - 1] == '\r')
         line.n--;
+    line = without_nul(line);
     if (line.n && line.p[0] == '{' && merge(o, line, wall_ns))
         return;
     output_say(o, "INFO", line, wall_ns);

@@ -6,14 +6,16 @@
  *
  *   {"timestamp":"<ns since 1970>","level":"INFO","message":"…","request_id":"…"}
  *
- * A line that is itself a JSON object with a text `message` keeps its level, its request_id and
- * whatever other members it has; everything else is a message of level INFO. The time is when the
- * line came. The last message is remembered: it usually says why a process has ended.
+ * A line that is itself a JSON object with a text `message` gives its message, level and
+ * request_id; if it has other members too, all of it is the message, so that nothing is lost and
+ * nothing of a package's is put into the log as JSON. Everything else is a message of level INFO.
+ * The time is when the line came. The last message is remembered: it usually says why a process has
+ * ended.
  */
 
 #include "base/buf.h"
 
-enum { OUTPUT_LINE_MAX = 64 << 10, OUTPUT_LAST_MAX = 512, OUTPUT_REQUEST_ID_MAX = 128 };
+enum { OUTPUT_LINE_MAX = 32 << 10, OUTPUT_LAST_MAX = 512, OUTPUT_REQUEST_ID_MAX = 128 };
 
 struct output {
     struct buf line; /* the part of a line that has come */

@@ -61,7 +61,8 @@ def test_output_becomes_log_lines(replicas):
     program = """
 import sys
 print("plain")
-print('{"level": "warning", "message": "merged", "request_id": "abc", "extra": [1]}')
+print('{"level": "warning", "message": "merged", "request_id": "abc"}')
+print('{"level": "error", "message": "more", "extra": [1]}')
 print("to stderr", file=sys.stderr)
 sys.stdout.write("no line feed")
 sys.exit(7)
@@ -71,7 +72,8 @@ sys.exit(7)
     lines = {line["message"]: line for line in r.lines()}
     assert lines["plain"]["level"] == "INFO"
     assert lines["merged"]["level"] == "WARNING"
-    assert lines["merged"]["request_id"] == "abc" and lines["merged"]["extra"] == [1]
+    assert lines["merged"]["request_id"] == "abc"
+    assert lines['{"level": "error", "message": "more", "extra": [1]}']["level"] == "ERROR"
     assert "to stderr" in lines and "no line feed" in lines
     assert all(int(line["timestamp"]) > 1_600_000_000 * 10**9 for line in r.lines())
     assert why.startswith("its process ended with exit status 7: ")

@@ -40,7 +40,10 @@ static const struct {
     {"{\"message\":\"m\",\"request_id\":\"r\\u0041\",\"level\":\"warn\"}\n",
      "{\"timestamp\":\"7\",\"level\":\"WARNING\",\"message\":\"m\",\"request_id\":\"rA\"}\n", "m"},
     {"{\"message\":\"m\",\"timestamp\":\"1\",\"replica\":\"x\",\"n\":[1,{\"a\":\"b\"}]}\n",
-     "{\"timestamp\":\"7\",\"level\":\"INFO\",\"message\":\"m\",\"n\":[1,{\"a\":\"b\"}]}\n", "m"},
+     PLAIN("{\\\"message\\\":\\\"m\\\",\\\"timestamp\\\":\\\"1\\\",\\\"replica\\\":\\\"x\\\","
+           "\\\"n\\\":[1,"
+           "{\\\"a\\\":\\\"b\\\"}]}"),
+     "m"},
     /* No object with a message: a line like any other. */
     {"{\"msg\":\"m\"}\n", PLAIN("{\\\"msg\\\":\\\"m\\\"}"), "{\"msg\":\"m\"}"},
     {"{\"message\":1}\n", PLAIN("{\\\"message\\\":1}"), "{\"message\":1}"},
