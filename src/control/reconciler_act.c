@@ -44,6 +44,7 @@ static void start(struct reconciler *r, str id)
     int result = plane->ops->start(plane, &spec.replica);
     if (result < 0)
         work_note(w, SEEN_GONE, str_of(strerrordesc_np(-result)));
+    w->told = str_dup(spec.replica.environment);
     replica_spec_deinit(&spec);
 }
 
@@ -112,6 +113,26 @@ static void forget(struct reconciler *r, str id)
     }
 }
 
+/* A promotion that reuses a deployment changes what its running replicas are told. */
+static void tell_environment(const struct fleet *f, struct work *w)
+{
+    const struct fleet_replica *replica = fleet_find_replica(f, str_of(w->id));
+    const struct fleet_deployment *d =
+        replica ? fleet_find_deployment(f, replica->deployment) : NULL;
+
+    if (!d || !w->plane || w->phase != WORK_RUNS || (w->seen_pending && w->seen == SEEN_GONE) ||
+        (w->told && str_eq(str_of(w->told), d->told_environment)))
+        return;
+    int result = w->plane->ops->set_environment(w->plane, replica->id, d->told_environment);
+    if (result < 0) {
+        log_event(LOG_WARN, "environment_not_told", LOG_STR("replica", replica->id),
+                  LOG_STR("why", str_of(strerrordesc_np(-result))));
+        return;
+    }
+    mem_free(w->told);
+    w->told = str_dup(d->told_environment);
+}
+
 void reconciler_act(struct reconciler *r)
 {
     struct fleet_action action;
@@ -132,5 +153,11 @@ void reconciler_act(struct reconciler *r)
             forget(r, action.id);
             break;
         }
+    }
+    list_for_each (node, &r->works) {
+        struct work *w = list_entry(node, struct work, link);
+
+        if (w->kind == WORK_REPLICA)
+            tell_environment(r->policy->fleet, w);
     }
 }

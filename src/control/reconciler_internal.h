@@ -22,6 +22,7 @@ struct work {
     bool seen_pending; /* `seen` is not in the fleet yet */
     enum fleet_seen seen;
     char *why;
+    char *told; /* the environment that the replica was told last; NULL: not known */
 };
 
 /* What an edge said about one deployment since the last turn. */

@@ -28,6 +28,7 @@ void work_free(struct work *w)
     list_remove(&w->link);
     mem_free(w->id);
     mem_free(w->why);
+    mem_free(w->told);
     mem_free(w);
 }
 

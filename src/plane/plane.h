@@ -53,6 +53,9 @@ struct plane_ops {
     /* DRAIN: stops taking connections, waits until those it has are over or the drain limit has
      * passed. NOW: closes them; also for one that is draining already. */
     void (*stop)(struct plane *p, str replica, enum plane_stop how);
+    /* The environment that a running replica is told of from now on ("" : none), after a promotion
+     * that reuses it. 0 or a negative errno. */
+    int (*set_environment)(struct plane *p, str replica, str environment);
     /* Replicas that a predecessor of this process started and that still run: they are observed
      * from now on, with on_replica for each. `known` says which ones the fleet still has; all
      * others are stopped. When it returns, `runs` tells about all of them. */

@@ -176,6 +176,14 @@ static bool runs(struct plane *plane, str id)
     return r && r->state != REPLICA_ENDED;
 }
 
+static int set_environment(struct plane *plane, str id, str environment)
+{
+    const struct process_replica *r = find(plane, id);
+
+    return r && r->state != REPLICA_ENDED ? process_environment_write(r->folder, environment)
+                                          : -ESRCH;
+}
+
 /* --- what was there before */
 
 static void adopt_one(struct process_plane *p, const char *id, bool is_known)
@@ -313,6 +321,7 @@ static const struct plane_ops ops = {
     .build = process_build,
     .start = start,
     .stop = stop,
+    .set_environment = set_environment,
     .adopt = adopt,
     .runs = runs,
     .forget_replica = forget_replica,

@@ -106,6 +106,9 @@ bool process_is_locked(int folder, int *ret_fd);
 /* 0, or a negative errno after a line in the log. */
 int process_spec_write(struct process_plane *p, const struct plane_replica *replica, int folder);
 
+/* Writes the file that a replica finds its environment in; `folder` is the replica's. */
+int process_environment_write(int folder, str environment);
+
 /* What a process may know of the one that starts it. */
 enum process_env { PROCESS_ENV_REPLICA, PROCESS_ENV_BUILD };
 /* NULL-terminated; entries are the environment's own. The caller frees the array. */

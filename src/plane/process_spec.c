@@ -217,9 +217,8 @@ static int write_spec(struct draft *d, int folder)
 }
 
 /* The folder that B10_DYNAMIC_CONFIG_DIR names. */
-static int write_environment(struct draft *d, int folder)
+int process_environment_write(int folder, str name)
 {
-    str name = d->replica->environment;
     json_t *document = json_pack("{s:s%}", "name", name.p ? name.p : "", name.n);
     char *text = document && name.n ? json_dumps(document, 0) : NULL;
     int config = -1, r = 0;
@@ -265,7 +264,7 @@ int process_spec_write(struct process_plane *p, const struct plane_replica *repl
     d.config = config;
     if (config) {
         find_folders(&d);
-        r = write_environment(&d, folder);
+        r = process_environment_write(folder, replica->environment);
         if (r == 0)
             r = write_spec(&d, folder);
     }

@@ -110,3 +110,28 @@ def test_a_tightened_rule_moves_what_runs(tmp_path):
         assert answer.status_code == 200 and answer.headers["x-ambit-region"] == inside
     finally:
         s.stop()
+
+
+def test_a_deployment_that_is_reused_learns_its_environment(server, tmp_path):
+    """Without a redeploy the same process goes on; the runner looks at the file now and then and calls setup_environment."""
+    model_py = """
+class Model:
+    def __init__(self, environment):
+        self.environment = environment
+
+    def setup_environment(self, environment):
+        self.environment = environment
+
+    def predict(self, model_input):
+        return self.environment
+"""
+    folder = package(tmp_path, "mobile", model_py, environment_variables={"AMBIT_ENVIRONMENT_POLL_SECONDS": "0.2"})
+    pushed = server.push(folder, "--wait")
+    model, deployment = pushed["model_id"], pushed["deployment_id"]
+    (before,) = server.replicas(model, deployment)
+    ask = lambda: server.call(server.host(model), f"/deployment/{deployment}/predict", {}).json()
+    assert ask() is None
+    status, _, answer = server.manage("POST", f"/v1/models/{model}/environments/production/promote", {"deployment_id": deployment})
+    assert status == 200 and answer["id"] == deployment, answer
+    server.wait(lambda: ask() == {"name": "production"})
+    assert [r["id"] for r in server.replicas(model, deployment)] == [before["id"]]

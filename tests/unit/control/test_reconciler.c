@@ -35,7 +35,7 @@ static void note(const char *what, str id)
     snprintf(fake.notes + n, sizeof(fake.notes) - n, "%s;", what);
 }
 
-static char last_replica[64], last_deployment[64];
+static char last_replica[64], last_deployment[64], last_environment[64];
 
 static void keep(char *to, str id)
 {
@@ -61,7 +61,7 @@ static int fake_start(struct plane *p, const struct plane_replica *replica)
     CHECK(known && known->port == replica->port && replica->port == 21007);
     CHECK(!fleet_in_transaction(policy.fleet));
     CHECK_STR(replica->region, "scaleway-par-1");
-    CHECK_STR(replica->environment, "prod-eu");
+    keep(last_environment, replica->environment);
     CHECK_INT(replica->identity.n, 64);
     keep(last_replica, replica->id);
     note("start", replica->id);
@@ -79,6 +79,16 @@ static void fake_adopt(struct plane *p, bool (*known)(void *ctx, str replica), v
     (void)p;
     (void)known;
     (void)ctx;
+}
+
+static int fake_set_environment(struct plane *p, str replica, str environment)
+{
+    (void)p;
+    if (!str_eq(replica, str_of(last_replica)))
+        return 0;
+    keep(last_environment, environment);
+    note("told", environment);
+    return 0;
 }
 
 static bool fake_runs(struct plane *p, str replica)
@@ -110,6 +120,7 @@ static const struct plane_ops fake_ops = {
     .build = fake_build,
     .start = fake_start,
     .stop = fake_stop,
+    .set_environment = fake_set_environment,
     .adopt = fake_adopt,
     .runs = fake_runs,
     .forget_replica = fake_forget,
@@ -210,7 +221,7 @@ static void until_noted(const char *what)
     CHECK(strstr(fake.notes, what) != NULL);
 }
 
-static void push(const char *name)
+static void push(const char *name, const char *environment_or_null)
 {
     struct fleet_problem problem;
     struct diagnostics diagnostics;
@@ -227,14 +238,15 @@ static void push(const char *name)
     CHECK_INT(fleet_create_model(f, &world, DEPLOYMENTS_DEFAULT_TEAM, str_of(name),
                                  FLEET_MODEL_PLAIN, &model, &problem),
               FLEET_OK);
-    CHECK_INT(
-        fleet_create_environment(f, &world, model->id, STR("prod-eu"), &environment, &problem),
-        FLEET_OK);
+    if (environment_or_null)
+        CHECK_INT(fleet_create_environment(f, &world, model->id, str_of(environment_or_null),
+                                           &environment, &problem),
+                  FLEET_OK);
     CHECK_INT(fleet_push(f, &world,
                          &(struct fleet_push){.model = model->id,
                                               .package = STR(DIGEST),
                                               .config = STR("{}"),
-                                              .environment = STR("prod-eu"),
+                                              .environment = str_of(environment_or_null),
                                               .scale_down_previous = true},
                          &deployment, &problem),
               FLEET_OK);
@@ -262,7 +274,7 @@ static const struct fleet_deployment *deployment(void)
 
 static void run_until_ready(void)
 {
-    push("writer");
+    push("writer", "prod-eu");
     until_noted("build;");
     built("");
     until_noted("start;");
@@ -279,6 +291,7 @@ static void a_push_is_built_started_and_served(void)
     begin();
     run_until_ready();
     CHECK_STR(str_of(fake.notes), "build;start;");
+    CHECK_STR(str_of(last_environment), "prod-eu");
     CHECK_INT(deployment()->status, STATUS_ACTIVE);
     const struct catalog_model *m =
         catalog_find_model(policy.catalog, MODEL_KIND_MODEL, deployment()->model);
@@ -296,8 +309,10 @@ static void who_comes_back_goes_on(void)
     fake.runs = true;
     begin();
     revision = policy_revision(&policy);
+    last_environment[0] = '\0';
     turns(5);
-    CHECK_STR(str_of(fake.notes), "");
+    CHECK_STR(str_of(fake.notes), "told;"); /* who was here before may not have come to it */
+    CHECK_STR(str_of(last_environment), "prod-eu");
     CHECK_INT(deployment()->status, STATUS_ACTIVE);
     CHECK_INT(policy_revision(&policy), revision); /* nothing was to be written */
     seen(PLANE_REPLICA_NOT_READY);
@@ -375,13 +390,54 @@ static void a_rule_that_leaves_it_outside_stops_it_at_once(void)
 static void a_build_that_fails_ends_the_promotion(void)
 {
     begin();
-    push("reader");
+    push("reader", "prod-eu");
     until_noted("build;");
     built("requirement x could not be installed");
     turns(3);
     CHECK_INT(deployment()->status, STATUS_BUILD_FAILED);
     CHECK_STR(deployment()->why, "requirement x could not be installed");
     CHECK(!strstr(fake.notes, "start;"));
+    end();
+}
+
+/* Nothing is started anew: what runs is told where it is now. */
+static void a_deployment_that_is_reused_learns_its_environment(void)
+{
+    struct fleet_problem problem;
+    struct diagnostics diagnostics;
+    struct fleet_promotion *promotion;
+    struct fleet_world world;
+    struct change change;
+    char environment[64];
+
+    begin();
+    push("plain", NULL);
+    until_noted("build;");
+    built("");
+    until_noted("start;");
+    CHECK_STR(str_of(last_environment), "");
+    seen(PLANE_REPLICA_READY);
+    turns(3);
+    CHECK_INT(deployment()->status, STATUS_ACTIVE);
+    diagnostics_init(&diagnostics);
+    change_begin(&change, &policy, STR("key_1"));
+    struct fleet *f = change_fleet(&change);
+    fleet_world_of(&policy, STR("key_1"), &world);
+    snprintf(environment, sizeof(environment), "%.*s/production", STR_ARG(deployment()->model));
+    CHECK_INT(fleet_promote(f, &world,
+                            &(struct fleet_promote){.environment = str_of(environment),
+                                                    .deployment = deployment()->id,
+                                                    .scale_down_previous = true},
+                            &promotion, &problem),
+              FLEET_OK);
+    CHECK(!promotion->redeployed);
+    CHECK_INT(change_commit(&change, NULL, &diagnostics), 0);
+    diagnostics_deinit(&diagnostics);
+    reconciler_poke(reconciler);
+    until_noted("told;");
+    CHECK_STR(str_of(last_environment), "production");
+    turns(3);
+    CHECK(strstr(strstr(fake.notes, "told;") + 1, "told;") == NULL); /* once is enough */
     end();
 }
 
@@ -409,6 +465,7 @@ int main(void)
     RUN(who_comes_back_to_stop_ends_what_runs);
     RUN(what_ended_meanwhile_is_replaced);
     RUN(a_rule_that_leaves_it_outside_stops_it_at_once);
+    RUN(a_deployment_that_is_reused_learns_its_environment);
     remove_directory();
     return test_end();
 }
