@@ -41,7 +41,7 @@ class HostChaos:
         return self.random.random() < p
 
     def parts(self):
-        return [*(self.model(m) for m in self.models), *(self.group(name) for name in API_GROUPS), self.keys()]
+        return [*(self.model(m) for m in self.models), *(self.group(name) for name in API_GROUPS), self.keys(), self.inspect()]
 
     def goes_on(self):
         return self.storm.running or self.storm.settling
@@ -126,6 +126,25 @@ class HostChaos:
                 history.end_others(self.storm.now())
                 return
             await asyncio.sleep(0.05)
+
+    # --- what control says of it
+
+    async def inspect(self):
+        """Replicas stand inside of the rules, whenever one looks."""
+        while self.storm.running:
+            await asyncio.sleep(self.random.uniform(0.1, 0.6))
+            ids = [m.id for m in self.models if m.id]
+            if ids:
+                await self.inspect_model(self.random.choice(ids))
+
+    async def inspect_model(self, model):
+        since = self.storm.now()
+        status, answer = await self.call("inspect", "GET", f"/v1/models/{model}/deployments")
+        for deployment in answer["deployments"] if status == 200 else []:
+            for region in deployment["regions"] if deployment["active_replica_count"] else []:
+                self.storm.count("replicas inspected")
+                if not self.hosts.may_stand(region, deployment["environment"], since, self.storm.now()):
+                    self.storm.violation("replica_outside", f"a replica stands in {region}, for {deployment}")
 
     # --- models
 

@@ -119,6 +119,15 @@ class HostOracle:
                 return True
         return False
 
+    def may_stand(self, region, environment, since, until):
+        """Whether a replica may have stood there in that time: only the organisation's and the environment's rules speak of that."""
+        for config in self.oracle.configs.during(since, until):
+            for group in self.group_states(config, environment, since, until):
+                rules = [config.rule(rule) for rule in (config.organization, group.rule) if rule is not None]
+                if all(config.places.resolve(region) & ~rule.inference == 0 for rule in rules):
+                    return True
+        return False
+
     @staticmethod
     def gateway_serves(config, rule):
         """A regional host promises the way as well; without a rule there is none."""

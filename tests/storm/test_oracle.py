@@ -246,6 +246,14 @@ def test_a_promotion_lets_end_what_runs_and_a_rule_does_not():
     assert not reaches(o, since=24, until=25, runs=True)
 
 
+def test_where_replicas_may_stand():
+    o = host_oracle(Group("eu"), organization={"exclude": ["DE"]})
+    assert o.hosts.may_stand("ovh-gra-1", "e", 5, 6) and o.hosts.may_stand("aws-us-east-1", None, 5, 6)
+    for outside in ("aws-us-east-1", "eea", "hetzner-fsn-1"):
+        assert not o.hosts.may_stand(outside, "e", 5, 6)
+    assert not o.hosts.may_stand("hetzner-fsn-1", None, 5, 6)
+
+
 def test_hosts_must_serve_only_what_is_certain():
     o = host_oracle(Group("eu"))
     wish = lambda name: Wish(key=MASTER, host=HostWish("m1", name))
