@@ -55,7 +55,7 @@ MUTATIONS = {
                            "    (void)why;\n    return true;", {"wrong_region"}),
     "groups-without-rules": ("src/control/hosts.c", ".rule =\n                group && group->rule.n ? a->rule(a->rules, group->rule) : (uint32_t)CATALOG_NONE,",
                                ".rule =\n                group && group->rule.n > 1000 ? a->rule(a->rules, group->rule) : (uint32_t)CATALOG_NONE,",
-                             {"wrong_region", "goes_on"}),
+                             {"wrong_region", "goes_on", "unavailable"}),
     "signals-posted-twice": ("src/net/loop.c", "if (!atomic_exchange(&signal->under_way, true))", "atomic_store(&signal->under_way, true);",
                              {"dropped", "complaint", "hang", "not_ready"}),
 }

@@ -347,7 +347,7 @@ class World:
             await site.listen()
         requests = self.request_draw("quiet")
         checked = 0
-        for _ in range(120):
+        for _ in range(300):
             request = self.new_request(requests, calm=True)
             wish = request.wish
             if not request.plain or wish.must_refuse or not self.must_serve(wish):
