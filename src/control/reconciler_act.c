@@ -13,13 +13,13 @@ static void build(struct reconciler *r, str id)
     const struct fleet_deployment *d = fleet_find_deployment(r->policy->fleet, id);
     char archive[PATH_BYTES];
 
-    if (!d || work_find(r, WORK_BUILD, id))
+    if (!d || work_find(r, WORK_BUILD, d->image))
         return;
     struct plane *plane = r->n_planes ? r->planes[0] : NULL;
-    struct work *w = work_add(r, WORK_BUILD, id, plane);
+    struct work *w = work_add(r, WORK_BUILD, d->image, plane);
     snprintf(archive, sizeof(archive), "%s/packages/%.*s.tar.gz", r->data_dir, STR_ARG(d->package));
     if (plane)
-        plane->ops->build(plane, id, str_of(archive), d->config);
+        plane->ops->build(plane, d->image, str_of(archive), d->config);
     else
         work_note(w, SEEN_GONE, STR("no plane is configured that could build it"));
 }
@@ -40,7 +40,7 @@ static void start(struct reconciler *r, str id)
                         : STR("the plane is not there any more"));
         return;
     }
-    replica_spec_init(&spec, r->policy, replica);
+    replica_spec_init(&spec, r->policy, r->data_dir, replica);
     int result = plane->ops->start(plane, &spec.replica);
     if (result < 0)
         work_note(w, SEEN_GONE, str_of(strerrordesc_np(-result)));
@@ -105,12 +105,35 @@ static void stop(struct reconciler *r, str id)
     }
 }
 
+static bool image_is_used(const struct fleet *f, str image)
+{
+    for (struct fleet_deployment *d = fleet_first_deployment(f); d; d = fleet_next_deployment(f, d))
+        if (str_eq(d->image, image))
+            return true;
+    return false;
+}
+
+static void forget_deployment(struct reconciler *r, str id)
+{
+    for (size_t i = 0; i < r->n_planes; i++)
+        r->planes[i]->ops->forget_deployment(r->planes[i], id);
+}
+
+/* What was built under a deployment's id stays for as long as a copy of it runs that. */
 static void forget(struct reconciler *r, str id)
 {
-    for (size_t i = 0; i < r->n_planes; i++) {
+    const struct fleet *f = r->policy->fleet;
+    const struct fleet_leftover *l = fleet_find_leftover(f, id);
+
+    for (size_t i = 0; i < r->n_planes; i++)
         r->planes[i]->ops->forget_replica(r->planes[i], id);
-        r->planes[i]->ops->forget_deployment(r->planes[i], id);
-    }
+    if (!l)
+        return;
+    if (!image_is_used(f, l->id))
+        forget_deployment(r, l->id);
+    if (!str_eq(l->image, l->id) && !fleet_find_deployment(f, l->image) &&
+        !image_is_used(f, l->image))
+        forget_deployment(r, l->image);
 }
 
 /* A promotion that reuses a deployment changes what its running replicas are told. */

@@ -49,6 +49,14 @@ static void log_deployments(const struct fleet *f)
     }
 }
 
+/* Copies of a deployment share what was built. */
+static void feed_build(struct fleet *f, const struct fleet_world *world, const struct work *w)
+{
+    for (struct fleet_deployment *d = fleet_first_deployment(f); d; d = fleet_next_deployment(f, d))
+        if (!d->built && str_eq(d->image, str_of(w->id)))
+            fleet_observe_build(f, world, d->id, *w->why ? w->why : NULL);
+}
+
 static void feed_works(struct reconciler *r, struct fleet *f, const struct fleet_world *world)
 {
     list_for_each (node, &r->works) {
@@ -57,7 +65,7 @@ static void feed_works(struct reconciler *r, struct fleet *f, const struct fleet
         if (!w->seen_pending)
             continue;
         if (w->kind == WORK_BUILD)
-            fleet_observe_build(f, world, str_of(w->id), *w->why ? w->why : NULL);
+            feed_build(f, world, w);
         else
             fleet_observe_replica(f, world, str_of(w->id), w->seen, str_of(w->why));
     }

@@ -52,7 +52,7 @@ static void add_secrets(struct replica_spec *s, const struct policy *p, str team
 
 /* --- the whole */
 
-void replica_spec_init(struct replica_spec *s, const struct policy *p,
+void replica_spec_init(struct replica_spec *s, const struct policy *p, const char *data_dir,
                        const struct fleet_replica *replica)
 {
     const struct fleet_deployment *d = fleet_find_deployment(p->fleet, replica->deployment);
@@ -71,6 +71,9 @@ void replica_spec_init(struct replica_spec *s, const struct policy *p,
         .config = d ? d->config : STR(""),
         .drain_limit_ms = p->config->settings.drain_ms,
     };
+    if (d)
+        s->replica.package =
+            arena_printf(&s->arena, "%s/deployments/%.*s", data_dir, STR_ARG(d->image));
     if (model)
         add_secrets(s, p, model->team, d->config);
 }

@@ -11,7 +11,8 @@ struct replica_spec {
     struct arena arena;
 };
 
-void replica_spec_init(struct replica_spec *s, const struct policy *p,
+/* `data_dir` holds what was built, in deployments/{image}. */
+void replica_spec_init(struct replica_spec *s, const struct policy *p, const char *data_dir,
                        const struct fleet_replica *replica);
 /* Secrets are wiped. */
 void replica_spec_deinit(struct replica_spec *s);

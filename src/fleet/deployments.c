@@ -14,6 +14,7 @@ struct fleet_deployment *deployment_new(struct fleet *f, const struct fleet_worl
         f, w, FLEET_DEPLOYMENT, FLEET_DEPLOYMENT_ID_BYTES);
 
     fleet_set_str(&d->id, d->object.key);
+    fleet_set_str(&d->image, d->id);
     fleet_set_str(&d->model, model);
     d->source = source;
     d->created_ns = w->now_ns;
@@ -81,6 +82,7 @@ void deployment_remove(struct fleet *f, const struct fleet_world *w, struct flee
             (struct fleet_leftover *)fleet_add(f, FLEET_LEFTOVER, d->object.key);
 
         fleet_set_str(&l->id, d->id);
+        fleet_set_str(&l->image, d->image);
     }
     fleet_remove(f, &d->object);
 }

@@ -176,6 +176,8 @@ struct fleet_deployment {
     enum fleet_source source;
     str package;          /* SHA-256 of the archive in hex; "" for external */
     str copied_from;      /* deployment that a promotion redeployed, "" */
+    str image;            /* id under which its package was built: its own, or that of the first it
+                             was copied from, since a copy is never built again */
     str config;           /* JSON text of config.yaml, parsed */
     str raw_config;       /* as it was sent */
     str url, region;      /* external: where it is; region as an operator declares it */
@@ -281,6 +283,7 @@ struct fleet_usage {
 struct fleet_leftover {
     struct fleet_object object;
     str id;           /* of the deployment */
+    str image;        /* the deployment's */
     int64_t alone_ns; /* since when no replica of it is left; 0: one is */
 };
 

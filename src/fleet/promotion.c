@@ -212,6 +212,7 @@ static struct fleet_deployment *copy_of(struct fleet *f, const struct fleet_worl
 
     fleet_set_str(&d->name, source->name);
     fleet_set_str(&d->copied_from, source->id);
+    fleet_set_str(&d->image, source->image);
     fleet_set_str(&d->package, source->package);
     fleet_set_str(&d->config, source->config);
     fleet_set_str(&d->raw_config, source->raw_config);

@@ -125,6 +125,7 @@ static const struct field deployment_list[] = {
     ENUM(deployment, source, source_words),
     TEXT(deployment, package),
     TEXT(deployment, copied_from),
+    TEXT(deployment, image),
     TEXT(deployment, config),
     TEXT(deployment, raw_config),
     TEXT(deployment, url),
@@ -214,6 +215,7 @@ static const struct field usage_list[] = {
 
 static const struct field leftover_list[] = {
     TEXT(leftover, id),
+    TEXT(leftover, image),
     I64(leftover, alone_ns),
 };
 

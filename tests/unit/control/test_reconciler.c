@@ -36,6 +36,7 @@ static void note(const char *what, str id)
 }
 
 static char last_replica[64], last_deployment[64], last_environment[64];
+static char last_package[64];
 
 static void keep(char *to, str id)
 {
@@ -63,6 +64,7 @@ static int fake_start(struct plane *p, const struct plane_replica *replica)
     CHECK_STR(replica->region, "scaleway-par-1");
     keep(last_environment, replica->environment);
     CHECK_INT(replica->identity.n, 64);
+    keep(last_package, replica->package);
     keep(last_replica, replica->id);
     note("start", replica->id);
     return fake.start_result;
@@ -441,6 +443,47 @@ static void a_deployment_that_is_reused_learns_its_environment(void)
     end();
 }
 
+/* The copy runs what was built for the first, which therefore outlives its deployment. */
+static void a_copy_is_not_built_again(void)
+{
+    struct fleet_problem problem;
+    struct diagnostics diagnostics;
+    struct fleet_promotion *promotion;
+    struct fleet_environment *environment;
+    struct fleet_world world;
+    struct change change;
+    char source[64], expected[200], key[64];
+
+    begin();
+    turns(3);
+    memcpy(source, last_deployment, sizeof(source));
+    diagnostics_init(&diagnostics);
+    change_begin(&change, &policy, STR("key_1"));
+    struct fleet *f = change_fleet(&change);
+    fleet_world_of(&policy, STR("key_1"), &world);
+    CHECK_INT(fleet_create_environment(f, &world, deployment()->model, STR("staging"), &environment,
+                                       &problem),
+              FLEET_OK);
+    snprintf(key, sizeof(key), "%.*s", STR_ARG(environment->object.key));
+    CHECK_INT(fleet_promote(f, &world,
+                            &(struct fleet_promote){.environment = str_of(key),
+                                                    .deployment = str_of(source),
+                                                    .scale_down_previous = true},
+                            &promotion, &problem),
+              FLEET_OK);
+    CHECK(promotion->redeployed);
+    CHECK_INT(change_commit(&change, NULL, &diagnostics), 0);
+    diagnostics_deinit(&diagnostics);
+    reconciler_poke(reconciler);
+    until_noted("build;");
+    CHECK(strcmp(source, last_deployment) == 0);
+    built("");
+    until_noted("start;");
+    snprintf(expected, sizeof(expected), "%s/deployments/%s", directory, source);
+    CHECK_STR(str_of(last_package), expected);
+    end();
+}
+
 static void remove_directory(void)
 {
     static const char *const names[] = {"ambit.yaml",     "control.sock",   "control.db",
@@ -466,6 +509,7 @@ int main(void)
     RUN(what_ended_meanwhile_is_replaced);
     RUN(a_rule_that_leaves_it_outside_stops_it_at_once);
     RUN(a_deployment_that_is_reused_learns_its_environment);
+    RUN(a_copy_is_not_built_again);
     remove_directory();
     return test_end();
 }
