@@ -119,6 +119,18 @@ class HostOracle:
                 return True
         return False
 
+    def has_changed(self, wish, since, until):
+        """Whether anything that the request depends on may have changed in that time: without that no rule can have ended it."""
+        host, config = wish.host, self.oracle.configs.now
+        histories = [self.oracle.configs, self.keys.get(wish.key), self.current.get((host.model, host.environment))]
+        histories += [self.groups.get(name) for name in self.environments_of(host, since, until)]
+        histories += [self.deployments[host.deployment][1]] if host.deployment else []
+        customers = {*wish.customers, getattr(config.keys.get(wish.key), "customer", None)}
+        named = [self.oracle.customers[c] for c in customers if c in self.oracle.customers]
+        known = named or any(c in config.customers for c in customers)
+        histories += named if known else list(self.oracle.customers.values())
+        return any(h is not None and len(h.during(since, until)) > 1 for h in histories)
+
     def may_stand(self, region, environment, since, until):
         """Whether a replica may have stood there in that time: only the organisation's and the environment's rules speak of that."""
         for config in self.oracle.configs.during(since, until):

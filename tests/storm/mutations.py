@@ -51,6 +51,8 @@ MUTATIONS = {
                                "    return rule != (void *)1;", {"wrong_region"}),
     "running-calls-unchecked": ("src/edge/recheck.c", "    if (has_content(x->attempt) && !is_permitted(x, x->attempt, c))",
                                 "    if (has_content(x->attempt) && !is_permitted(x, x->attempt, c) && x->began_ns == 0)", {"goes_on"}),
+    "running-calls-cut": ("src/edge/recheck.c", "    return permit_allows(&permit, &stands);", "    return permit_allows(&permit, &stands) && x->began_ns == 0;",
+                          {"closed_for_nothing"}),
     "key-limits-ignored": ("src/edge/host_call.c", "    if (why.n)\n        exchange_refuse(x, FAULT_KEY_LIMITED, why, STR_NULL);\n    return why.n == 0;",
                            "    (void)why;\n    return true;", {"wrong_region"}),
     "groups-without-rules": ("src/control/hosts.c", ".rule =\n                group && group->rule.n ? a->rule(a->rules, group->rule) : (uint32_t)CATALOG_NONE,",

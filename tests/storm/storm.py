@@ -41,6 +41,7 @@ KEPT_REQUESTS = 50000  # a late contact must still find the request it belongs t
 HANG_SECONDS = 30   # a request lasts 8 s at most; the rest is for slow machines, sanitizers and restarts
 QUIET_SECONDS = 20  # a request that is refused for so long, while all is quiet, is refused for ever
 SITES = 12
+CHANGE_SECONDS = 2  # so long after a change of rules it may still close a WebSocket
 DISCARDED_BYTES = 32768
 HOST_SHARE = 0.35   # of the requests go to model hosts
 TALKERS = 5         # clients that have a WebSocket at a time
@@ -216,6 +217,8 @@ class World:
             self.count(f"socket {status}" + (f" closed with {talk.code}" if status == 101 else ""))
             if talk.code == POLICY:
                 self.count("sockets that a rule closed")
+                if not self.oracle.hosts.has_changed(request.wish, self.now() - CHANGE_SECONDS, self.now()):
+                    self.violation("closed_for_nothing", "a rule closed a WebSocket, and none that it depends on has changed", request=request)
             await asyncio.sleep(0 if status == 101 else 0.05)
 
     async def connect(self):

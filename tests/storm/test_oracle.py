@@ -246,6 +246,17 @@ def test_a_promotion_lets_end_what_runs_and_a_rule_does_not():
     assert not reaches(o, since=24, until=25, runs=True)
 
 
+def test_what_a_request_depends_on():
+    o = host_oracle(Group("eu"), customers={"fixed": Customer("eu")})
+    wish = Wish(key=MASTER, host=HostWish("m1", "e"), customers=("fixed",))
+    o.customers["other"] = History(Customer("eu"), 0)
+    o.customers["other"].begin(None, 5)
+    assert not o.hosts.has_changed(wish, 4, 6)
+    assert o.hosts.has_changed(Wish(key=MASTER, host=wish.host), 4, 6)  # whoever names nobody is refused once anybody has a rule
+    o.hosts.current["m1", "e"].begin(None, 5)
+    assert o.hosts.has_changed(wish, 4, 6) and not o.hosts.has_changed(wish, 3, 4)
+
+
 def test_where_replicas_may_stand():
     o = host_oracle(Group("eu"), organization={"exclude": ["DE"]})
     assert o.hosts.may_stand("ovh-gra-1", "e", 5, 6) and o.hosts.may_stand("aws-us-east-1", None, 5, 6)
