@@ -247,9 +247,10 @@ static void on_wake(struct loop_signal *signal)
 
     take_limits(w);
     w->woken = true;
+    /* Customers change after the catalog of their revision: either may forbid what runs. */
+    recheck_calls(w);
     if (worker_catalog(w)->revision != w->seen_revision) {
         w->seen_revision = worker_catalog(w)->revision;
-        recheck_calls(w);
         hold_release(w);
     }
 }

@@ -57,9 +57,9 @@ def model(server, tmp_path_factory):
     return server.push(folder, "--environment", "prod-eu", "--wait")["model_id"]
 
 
-def connect(server, host, path="/websocket", key=KEY, **more):
+def connect(server, host, path="/websocket", key=KEY, headers=(), **more):
     return websockets.connect(f"ws://{host}:{server.port}{path}", host="127.0.0.1", port=server.port, proxy=None,
-                              additional_headers={"Authorization": f"Api-Key {key}"}, max_size=None, **more)
+                              additional_headers={"Authorization": f"Api-Key {key}", **dict(headers)}, max_size=None, **more)
 
 
 @pytest.fixture(params=["regional", "standard"])
@@ -182,3 +182,26 @@ def test_a_tightened_rule_closes_what_is_open(server, tmp_path):
             return ended.value.rcvd.code
 
     assert asyncio.run(talk()) == 1008
+
+
+def test_a_customers_tightened_rule_closes_what_is_open(tmp_path):
+    s = Server(tmp_path)
+    pushed = s.push(package(tmp_path, "shared", MODEL), "--environment", "prod-eu", "--wait", "--model-name", "shared")
+    assert s.manage("POST", "/customer/new", {"user_id": "ana", "allowed_model_region": "eu"})[0] == 200
+    headers = {"x-litellm-customer-id": "ana"}
+
+    async def talk():
+        async with connect(s, s.host(pushed["model_id"], "prod-eu"), "/websocket", headers=headers) as socket:
+            await socket.send("hello")
+            assert await socket.recv() == "hello"
+            change = {"user_id": "ana", "allowed_model_region": "us"}
+            status, _, answer = await asyncio.to_thread(s.manage, "POST", "/customer/update", change)
+            assert status == 200, answer
+            with pytest.raises(websockets.ConnectionClosed) as ended:
+                await asyncio.wait_for(socket.recv(), 30)
+            return ended.value.rcvd.code
+
+    try:
+        assert asyncio.run(talk()) == 1008
+    finally:
+        s.stop()
