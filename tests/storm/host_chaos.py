@@ -72,13 +72,14 @@ class HostChaos:
             return
         history.begin(target, storm.now())
         body = {"region_rule": target.rule, "standard_endpoint": "refuse" if target.refuses_standard else None}
+        sure = True  # an earlier try may have done it: then the next one changes nothing, and waits for no edge
         while self.goes_on():
             status, answer = await self.call("group", "PATCH", f"/v1/environment_groups/{name}", body)
-            if self.in_force(status, answer):
-                break
             if status == 200:
-                await self.chaos.pulse()
+                if not sure or not self.in_force(status, answer):
+                    await self.chaos.pulse()
                 break
+            sure = False
             if status in SURE_REFUSALS:
                 storm.violation("refused_write", f"{name} {json.dumps(body)}: {status} {answer}")
                 return
