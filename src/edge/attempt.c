@@ -106,14 +106,24 @@ static void send_request(struct attempt *a)
 /* --- what the stream tells
  * ------------------------------------------------------------------------------------------ */
 
+/* Nobody acted on it: the endpoint may be tried again, whatever the budget of attempts says. */
+static void take_back(struct exchange *x)
+{
+    if (x->n_tried == 0)
+        return;
+    x->n_tried--;
+    x->attempts_left++;
+}
+
 /* The policy may have changed while the connection was made: then nothing is sent, and the exchange
- * chooses anew. */
+ * chooses anew, this endpoint included. */
 static void on_open(void *ctx, struct stream *s)
 {
     struct attempt *a = ctx;
 
     (void)s;
     if (worker_catalog(worker_of(a))->revision != a->policy_revision) {
+        take_back(owner(a));
         fail(a, ROUTE_OUTCOME_POLICY_CHANGED);
         return;
     }
@@ -245,11 +255,8 @@ static void on_reset(void *ctx, struct stream *s, enum stream_reset why, bool un
         relay_broken(x, ROUTE_OUTCOME_BROKEN);
         return;
     }
-    /* Nobody acted on it: the endpoint may be tried again, whatever the budget of attempts says. */
-    if (unprocessed && x->n_tried) {
-        x->n_tried--;
-        x->attempts_left++;
-    }
+    if (unprocessed)
+        take_back(x);
     fail(a, outcome_of(why));
 }
 
