@@ -160,11 +160,6 @@ static void on_timer(struct deadline *deadline)
     run(container_of(deadline, struct reconciler, timer));
 }
 
-static void on_poke(struct loop_task *task)
-{
-    run(container_of(task, struct reconciler, poke));
-}
-
 void reconciler_poke(struct reconciler *r)
 {
     /* Not from within a turn of its own: the timer comes right after it. */
@@ -206,9 +201,8 @@ struct reconciler *reconciler_new(struct loop *loop, struct policy *policy,
     r->make_plane = options->make_plane;
     list_init(&r->works);
     list_init(&r->demands);
-    r->poke.run = on_poke;
     r->timer.on_expire = on_timer;
-    loop_defer(loop, &r->poke);
+    reconciler_poke(r);
     return r;
 }
 

@@ -43,7 +43,6 @@ struct reconciler {
     struct plane **planes;
     size_t n_planes;
     struct list works, demands;
-    struct loop_task poke;
     struct deadline timer;
     bool adopted, stopping;
     reconciler_stopped_fn on_stopped;
