@@ -69,14 +69,22 @@ const struct catalog *publisher_acquire(const struct publisher_reader *r)
     return atomic_load_explicit(&r->publisher->newest, memory_order_acquire);
 }
 
-void publisher_quiescent(struct publisher_reader *r)
+uint64_t publisher_epoch(const struct publisher_reader *r)
 {
-    uint64_t epoch = atomic_load_explicit(&r->publisher->epoch, memory_order_acquire);
+    return atomic_load_explicit(&r->publisher->epoch, memory_order_acquire);
+}
 
+void publisher_pass(struct publisher_reader *r, uint64_t epoch)
+{
     /* Looking first keeps the line shared while nothing changes. release: what this reader did with
      * the old catalog comes before; pairs with the acquire in publisher_passed. */
     if (atomic_load_explicit(&r->passed, memory_order_relaxed) != epoch)
         atomic_store_explicit(&r->passed, epoch, memory_order_release);
+}
+
+void publisher_quiescent(struct publisher_reader *r)
+{
+    publisher_pass(r, publisher_epoch(r));
 }
 
 uint64_t publisher_publish(struct publisher *p, struct catalog *catalog)

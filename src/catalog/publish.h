@@ -26,6 +26,11 @@ const struct catalog *publisher_acquire(const struct publisher_reader *r);
 /* Reader: nothing from before is held any more. */
 void publisher_quiescent(struct publisher_reader *r);
 
+/* The same in two steps, for a reader that has to make sure of something in between: the newest
+ * epoch, and that nothing from before that one is held any more. */
+uint64_t publisher_epoch(const struct publisher_reader *r);
+void publisher_pass(struct publisher_reader *r, uint64_t epoch);
+
 /* Writer: replaces the catalog (owned from here on; NULL keeps the present one, for changes to what
  * hangs beside it). Returns the epoch that all readers must pass. */
 uint64_t publisher_publish(struct publisher *p, struct catalog *catalog);

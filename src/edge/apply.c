@@ -187,7 +187,9 @@ static void begin(struct apply *a)
     }
     struct catalog *catalog = TAKE(change->catalog);
     edge_attach(a->edge, catalog);
+    atomic_fetch_add(&a->edge->policy_count, 1);
     uint64_t epoch = publisher_publish(a->edge->publisher, catalog);
+    atomic_fetch_add(&a->edge->policy_count, 1);
     edge_published(a->edge, catalog, epoch);
     wait_for_workers(a, epoch, STEP_CATALOG);
 }
@@ -198,9 +200,12 @@ static void go_on(struct apply *a)
     uint64_t revision = change->revision;
 
     if (a->step == STEP_CATALOG) {
+        atomic_fetch_add(&a->edge->policy_count, 1);
         change_customers(a->edge->customers, change);
         customers_seal(a->edge->customers);
-        wait_for_workers(a, publisher_publish(a->edge->publisher, NULL), STEP_CUSTOMERS);
+        uint64_t epoch = publisher_publish(a->edge->publisher, NULL);
+        atomic_fetch_add(&a->edge->policy_count, 1);
+        wait_for_workers(a, epoch, STEP_CUSTOMERS);
         return;
     }
     customers_reclaim(a->edge->customers);

@@ -65,6 +65,9 @@ struct edge {
     _Atomic uint32_t held_requests;
     _Atomic int64_t
         heard_wall_ns; /* when the control plane was last heard: the policy lease runs from here */
+    /* Moves on before and after each change of policy or customers, so it is odd while one is being
+     * made: a worker that has judged what runs since then is one that may say so. */
+    _Atomic uint64_t policy_count;
     _Atomic bool serving; /* a policy is in force */
     _Atomic bool draining;
     _Atomic int64_t drain_idle_ms; /* how long idle connections are kept then */

@@ -222,12 +222,23 @@ static void check_drained(struct worker *w)
     loop_signal_send(w->edge->loop, &w->drain_done.signal);
 }
 
-/* The quiescent point: nothing of a policy is held any more. */
+/* The quiescent point: nothing of a policy is held any more. It is said only once what runs has
+ * been judged by the newest one, since a write is acknowledged after that. The epoch is read first:
+ * a change that is made meanwhile is one that it does not stand for, or that the count tells of. */
+static void pass(struct worker *w)
+{
+    uint64_t epoch = publisher_epoch(w->reader);
+    uint64_t count = atomic_load(&w->edge->policy_count);
+
+    if (count % 2 == 0 && count == w->judged_count)
+        publisher_pass(w->reader, epoch);
+}
+
 static void on_turn(void *ctx)
 {
     struct worker *w = ctx;
 
-    publisher_quiescent(w->reader);
+    pass(w);
     if (w->woken) {
         w->woken = false;
         loop_signal_send(w->edge->loop, &w->passed.signal);
@@ -247,6 +258,7 @@ static void on_wake(struct loop_signal *signal)
 
     take_limits(w);
     w->woken = true;
+    w->judged_count = atomic_load(&w->edge->policy_count);
     /* Customers change after the catalog of their revision: either may forbid what runs. */
     recheck_calls(w);
     if (worker_catalog(w)->revision != w->seen_revision) {

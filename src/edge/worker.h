@@ -49,7 +49,8 @@ struct worker {
     size_t n_blocks;
     struct list exchanges;  /* in flight */
     struct list waiting;    /* struct hold: of those that wait for a replica */
-    uint64_t seen_revision; /* of the policy that requests under way were judged by again */
+    uint64_t seen_revision; /* of the policy that held requests were tried again with */
+    uint64_t judged_count;  /* the edge's policy_count when what runs was judged last */
     struct list spare;      /* exchanges to be used again */
     size_t n_spare;
     uint64_t n_in_flight;
