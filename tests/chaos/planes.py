@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import select
 import shutil
 import signal
 import sqlite3
@@ -192,9 +193,12 @@ class Planes(Server):
 
     def kill_server(self):
         """Supervisor, control and edge at once, as power loss would have it; replicas live on."""
-        parts = [self.process.pid, self.child("control"), self.child("edge")]
-        for pid in parts:
-            os.kill(pid, signal.SIGKILL)
+        parts = [os.pidfd_open(pid) for pid in [self.process.pid, self.child("control"), self.child("edge")]]
+        for part in parts:
+            signal.pidfd_send_signal(part, signal.SIGKILL)
+        for part in parts:  # until they are dead they hold the ports
+            select.select([part], [], [])
+            os.close(part)
         self.process.wait()
 
     def start_again(self):
