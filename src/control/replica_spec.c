@@ -22,7 +22,8 @@ static str open_secret(const struct policy *p, struct arena *arena,
 
     buf_init(&plain, 0);
     if (unseal(p->seal_key, secret->object.key, secret->sealed, &plain) == 0)
-        text = arena_printf(arena, "%.*s=%.*s", STR_ARG(secret->name), STR_ARG(buf_str(&plain)));
+        text = arena_printf(arena, "TRUSS_SECRET_%.*s=%.*s", STR_ARG(secret->name),
+                            STR_ARG(buf_str(&plain)));
     if (plain.n)
         OPENSSL_cleanse(plain.p, plain.n);
     buf_deinit(&plain);

@@ -23,7 +23,7 @@ struct plane_replica {
     str identity;                           /* hex: what it proves on each connection */
     str package;        /* folder that build made; "" : the one of its deployment */
     str config;         /* JSON of config.yaml */
-    const str *secrets; /* "name=value" */
+    const str *secrets; /* "TRUSS_SECRET_name=value" */
     size_t n_secrets;
     int64_t drain_limit_ms;
 };

@@ -112,6 +112,15 @@ def test_a_tightened_rule_moves_what_runs(tmp_path):
         s.stop()
 
 
+def test_a_secret_reaches_the_package_that_names_it(server):
+    status, _, answer = server.manage("POST", "/v1/secrets", {"name": "greeting", "value": "good morning"})
+    assert status == 200, answer
+    pushed = server.push(TRUSS / "echo", "--model-name", "confidant", "--wait")
+    said = server.call(server.host(pushed["model_id"]), f"/deployment/{pushed['deployment_id']}/predict", {"text": "x"}).json()
+    assert said["greeting"] == "good morning"
+    assert "good morning" not in server.text()
+
+
 def test_a_deployment_that_is_reused_learns_its_environment(server, tmp_path):
     """Without a redeploy the same process goes on; the runner looks at the file now and then and calls setup_environment."""
     model_py = """
