@@ -288,6 +288,13 @@ enum api_progress api_api_key_delete(struct api_call *call)
                   STR_ARG(str_upto(prefix, 200)));
         return API_ANSWERED;
     }
+    /* A limited key ends itself and nothing else: what the others are for is not its business. */
+    if (caller.key && (caller.key->n_models || caller.key->n_environments) &&
+        !str_eq(caller.key->id, key.id)) {
+        api_error(call, 403, "key_limited", NULL,
+                  "this key is limited to models or environments, and revokes no other");
+        return API_ANSWERED;
+    }
     json_t *before = key_json(p, &key);
     change_begin(&change, p, call->request.actor);
     change_did(&change, change.error ? 0 : store_key_delete(p->store, key.id));

@@ -7,14 +7,18 @@
 
 /* Beside the scopes of a route: what concerns everybody is no business of a key that is limited to
  * a team, models or environments. Handlers of other routes see to the limits themselves. */
-enum { API_UNLIMITED_KEYS = 1 << 30 };
+enum {
+    API_UNLIMITED_KEYS = 1 << 30,
+    /* A key of a team may, one that is limited to models or environments may not. */
+    API_WHOLE_TEAM_KEYS = 1 << 29
+};
 
 /* One method on one path. The OpenAPI document comes from the same rows: request, response and
  * query parameters are names in openapi-schemas.json. */
 struct api_route {
     const char *method;
     const char *path; /* "{name}" stands for one segment */
-    uint32_t scopes;  /* one of them is needed; 0: no key at all; may have API_UNLIMITED_KEYS */
+    uint32_t scopes;  /* one of them is needed; 0: no key at all; may have one of these flags */
     api_handle_fn handle;
     const char *summary;
     const char *query;    /* names of parameters, separated by spaces; "" : none */

@@ -162,6 +162,17 @@ static bool is_unlimited(struct api_call *call)
     return false;
 }
 
+static bool is_for_whole_team(struct api_call *call)
+{
+    const struct catalog_key *key = registry_caller(call).key;
+
+    if (!key || (!key->n_models && !key->n_environments))
+        return true;
+    api_error(call, 403, "key_limited", NULL,
+              "this key is limited to models or environments, and this concerns more");
+    return false;
+}
+
 void api_handle(struct api *api, const struct api_request *request, api_respond_fn on_answer,
                 void *ctx)
 {
@@ -181,7 +192,8 @@ void api_handle(struct api *api, const struct api_request *request, api_respond_
     call->request.actor = arena_copy(&call->arena, request->actor);
     const struct api_route *route = find_route(call);
     bool allowed = route && (!route->scopes || api_may(call, route->scopes, "this")) &&
-                   (!(route->scopes & API_UNLIMITED_KEYS) || is_unlimited(call));
+                   (!(route->scopes & API_UNLIMITED_KEYS) || is_unlimited(call)) &&
+                   (!(route->scopes & API_WHOLE_TEAM_KEYS) || is_for_whole_team(call));
     if (!allowed || route->handle(call) == API_ANSWERED)
         api_finish(call);
 }

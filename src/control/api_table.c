@@ -3,9 +3,10 @@
 #include "base/mem.h"
 #include "control/api_internal.h"
 
-#define READERS   (SCOPE_POLICY_READ | SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
-#define EVERYBODY API_UNLIMITED_KEYS
-#define RULERS    (SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
+#define READERS    (SCOPE_POLICY_READ | SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
+#define EVERYBODY  API_UNLIMITED_KEYS
+#define WHOLE_TEAM API_WHOLE_TEAM_KEYS
+#define RULERS     (SCOPE_POLICY_WRITE | SCOPE_POLICY_WIDEN)
 
 const struct api_route api_routes[] = {
     {"POST", "/customer/new", SCOPE_CUSTOMERS | EVERYBODY, api_customer_new, "Make a customer", "",
@@ -62,14 +63,15 @@ const struct api_route api_routes[] = {
      "Team"},
     {"GET", "/v1/users", SCOPE_KEYS | READERS, api_user_list, "List users", "cursor limit", "",
      "Users"},
-    {"POST", "/v1/users", SCOPE_KEYS, api_user_new, "Make a user", "", "UserNew", "User"},
+    {"POST", "/v1/users", SCOPE_KEYS | WHOLE_TEAM, api_user_new, "Make a user", "", "UserNew",
+     "User"},
     {"GET", "/v1/users/me", SCOPE_ALL, api_user_me, "The user whose personal key this is", "", "",
      "User"},
     {"GET", "/v1/users/{user_id}", SCOPE_KEYS | READERS, api_user_get, "Show a user", "", "",
      "User"},
-    {"PATCH", "/v1/users/{user_id}", SCOPE_KEYS, api_user_patch,
+    {"PATCH", "/v1/users/{user_id}", SCOPE_KEYS | WHOLE_TEAM, api_user_patch,
      "Change a user; their keys follow at once", "", "UserPatch", "User"},
-    {"DELETE", "/v1/users/{user_id}", SCOPE_KEYS, api_user_delete,
+    {"DELETE", "/v1/users/{user_id}", SCOPE_KEYS | WHOLE_TEAM, api_user_delete,
      "Delete a user, and with them their keys", "", "", "UserTombstone"},
     {"GET", "/v1/api_keys", SCOPE_KEYS | SCOPE_DEPLOY, api_api_key_list,
      "List keys by their prefix", "", "", "ApiKeys"},

@@ -655,3 +655,20 @@ def test_everything_is_there_after_a_crash(world):
     wait_until(is_back)
     after = [r("GET", p) for p in (f"/v1/models/{model}/environments", "/v1/environment_groups", "/v1/api_keys", "/v1/usage")]
     assert before == after and key
+
+
+def test_a_key_of_one_environment_manages_neither_users_nor_other_keys(world):
+    """Else whoever holds it could raise themselves, or end the keys of everybody."""
+    r = world()
+    made = r("POST", "/v1/api_keys", {"type": "WORKSPACE_MANAGE_ALL", "name": "only-staging", "environments": ["staging"]})
+    other = r("POST", "/v1/api_keys", {"type": "WORKSPACE_INVOKE", "name": "somebody-elses"})
+    user = r("POST", "/v1/users", {"email": "limited@example.org"})
+    limited = r.as_key(made["api_key"])
+    for method, path, body in [
+        ("POST", "/v1/users", {"email": "second@example.org"}),
+        ("PATCH", f"/v1/users/{user['user_id']}", {"role": "TEAM_ADMIN"}),
+        ("DELETE", f"/v1/users/{user['user_id']}", None),
+        ("DELETE", f"/v1/api_keys/{other['prefix']}", None),
+    ]:
+        assert limited(method, path, body, 403)["code"] == "key_limited", (method, path)
+    limited("DELETE", f"/v1/api_keys/{made['prefix']}")  # its own
