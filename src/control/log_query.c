@@ -1,5 +1,7 @@
 #include "control/log_query.h"
 
+#include "base/clock.h"
+
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -15,6 +17,9 @@ enum {
     PATH_BYTES = 4096,
     FILES_MAX = 4096,
     READ_MAX_BYTES = 32 << 20, /* of all files of a query */
+    MATCH_LINE_BYTES = 2048,   /* of a line, that a pattern is looked for in: glibc's matcher takes
+                                  time by the square of it */
+    MATCH_MAX_MS = 250, /* of all matching of a query, since nothing else happens meanwhile */
     LINE_MAX_BYTES = 256 << 10,
     KEPT_MAX = 4 * LOG_QUERY_LINES_MAX,
 };
@@ -39,6 +44,7 @@ struct reading {
     struct line *lines;
     size_t n_lines, order;
     off_t left_bytes;
+    int64_t matching_ns; /* spent on the pattern so far */
     bool truncated;
 };
 
@@ -138,6 +144,24 @@ static int newest_file_first(const void *a, const void *b)
 
 /* --- lines */
 
+/* Looks at the beginning of a line, and at no line any more once its time is spent. */
+static bool matches(struct reading *r, const char *message)
+{
+    char text[MATCH_LINE_BYTES + 1];
+
+    if (!r->query->pattern)
+        return true;
+    if (r->matching_ns > MATCH_MAX_MS * NS_PER_MS) {
+        r->truncated = true;
+        return false;
+    }
+    snprintf(text, sizeof(text), "%s", message);
+    int64_t began_ns = clock_monotonic_ns();
+    bool found = regexec(r->query->pattern, text, 0, NULL, 0) == 0;
+    r->matching_ns += clock_monotonic_ns() - began_ns;
+    return found;
+}
+
 static bool passes_texts(const struct log_query *q, const char *message)
 {
     str text = str_of(message);
@@ -148,11 +172,12 @@ static bool passes_texts(const struct log_query *q, const char *message)
     for (size_t i = 0; i < q->n_excludes; i++)
         if (str_search(text, q->excludes[i]) < text.n)
             return false;
-    return !q->pattern || regexec(q->pattern, message, 0, NULL, 0) == 0;
+    return true;
 }
 
-static bool passes(const struct log_query *q, const json_t *line, int64_t at_ns)
+static bool passes(struct reading *r, const json_t *line, int64_t at_ns)
 {
+    const struct log_query *q = r->query;
     const char *message = json_string_value(json_object_get(line, "message"));
     const char *request = json_string_value(json_object_get(line, "request_id"));
     enum log_level level = log_level_of(str_of(json_string_value(json_object_get(line, "level"))));
@@ -161,7 +186,8 @@ static bool passes(const struct log_query *q, const json_t *line, int64_t at_ns)
         return false;
     if (q->min_level > LOG_LEVEL_DEBUG && (level == LOG_LEVELS || level < q->min_level))
         return false;
-    return (!q->request_id.n || str_eq(q->request_id, str_of(request))) && passes_texts(q, message);
+    return (!q->request_id.n || str_eq(q->request_id, str_of(request))) &&
+           passes_texts(q, message) && matches(r, message);
 }
 
 static int oldest_line_first(const void *a, const void *b)
@@ -204,7 +230,7 @@ static void take_line(struct reading *r, str text, const char *replica)
     str stamp = str_of(json_string_value(json_object_get(line, "timestamp")));
 
     if (line && str_parse_u64(stamp, &at_ns) && at_ns <= INT64_MAX &&
-        passes(r->query, line, (int64_t)at_ns)) {
+        passes(r, line, (int64_t)at_ns)) {
         json_t *level = text_member(line, "level");
         bool known = log_level_of(str_of(json_string_value(level))) != LOG_LEVELS;
 
