@@ -113,3 +113,11 @@ enum policy_outcome policy_permit(const struct catalog *c, const struct customer
     }
     return POLICY_PERMITTED;
 }
+
+bool policy_lets_gateway(const struct catalog *c, uint32_t rule)
+{
+    if (rule == CATALOG_NONE)
+        return true;
+    return rule < c->n_rules && c->rules[rule].text.p && c->gateway_region != REGION_NONE &&
+           region_set_has(&c->rules[rule].compiled.transit, c->gateway_region);
+}

@@ -39,3 +39,8 @@ bool policy_add_customer(struct policy_request *r, const struct catalog *c, str 
 enum policy_outcome policy_permit(const struct catalog *c, const struct customers *customers,
                                   const struct policy_request *request, struct permit *ret_permit,
                                   str *ret_subject);
+
+/* Whether a rule (an index; CATALOG_NONE: there is none) lets the gateway stand where it stands:
+ * one whose region is not stated stands nowhere that a rule could allow, and a rule that is missing
+ * lets nobody stand anywhere. */
+bool policy_lets_gateway(const struct catalog *c, uint32_t rule);

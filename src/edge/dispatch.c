@@ -127,12 +127,7 @@ static bool work_out_permit(struct exchange *x, const struct catalog *c,
 
 bool exchange_gateway_may_serve(struct exchange *x, const struct catalog *c)
 {
-    if (c->organization_rule == CATALOG_NONE)
-        return true;
-    const struct catalog_rule *rule =
-        c->organization_rule < c->n_rules ? &c->rules[c->organization_rule] : NULL;
-    if (rule && rule->text.p && c->gateway_region != REGION_NONE &&
-        region_set_has(&rule->compiled.transit, c->gateway_region))
+    if (policy_lets_gateway(c, c->organization_rule))
         return true;
     refusal_report(x, PERMIT_ORGANIZATION, STR_NULL, FAULT_MISDIRECTED);
     exchange_refuse(
