@@ -157,25 +157,14 @@ static bool key_allows(struct exchange *x, const struct catalog *c, const struct
 
 /* --- where the gateway stands */
 
-/* CATALOG_NONE: there is none. One that is missing lets nobody stand anywhere. */
-static bool rule_lets_gateway(const struct catalog *c, uint32_t index)
-{
-    const struct catalog_rule *rule = index < c->n_rules ? &c->rules[index] : NULL;
-
-    if (index == CATALOG_NONE)
-        return true;
-    return rule && rule->text.p && c->gateway_region != REGION_NONE &&
-           region_set_has(&rule->compiled.transit, c->gateway_region);
-}
-
 /* A regional host promises the way to the model as well. */
 bool host_call_gateway_is_inside(const struct exchange *x, const struct catalog *c,
                                  const struct host_place *place)
 {
     bool is_regional = x->call->host.environment.n && place->environment;
 
-    return rule_lets_gateway(c, c->organization_rule) &&
-           (!is_regional || rule_lets_gateway(c, place->environment->rule));
+    return policy_lets_gateway(c, c->organization_rule) &&
+           (!is_regional || policy_lets_gateway(c, place->environment->rule));
 }
 
 static bool gateway_stands_inside(struct exchange *x, const struct catalog *c,
@@ -253,8 +242,11 @@ bool host_call_place(struct exchange *x, const struct catalog *c, struct host_pl
 {
     struct host_call *call = x->call;
 
-    if (!look(x, c, ret_place))
+    if (call->accepted_by == c)
+        *ret_place = call->accepted;
+    else if (!look(x, c, ret_place))
         return false;
+    call->accepted_by = NULL;
     call->target =
         ARENA_JOIN(&x->arena, replica_path(call, ret_place->deployment), call->route.query);
     return true;
@@ -378,6 +370,8 @@ bool host_call_accept(struct exchange *x, const struct catalog *c)
         refuse_path(x, outcome);
         return false;
     }
+    call->accepted = place;
+    call->accepted_by = c;
     int64_t length = x->head->content_length;
     return upgrade_is_fine(x) && !body_too_large(x, c, length > 0 ? (uint64_t)length : 0);
 }

@@ -2,8 +2,8 @@
 
 /*
  * A request to a model host: what its host and path ask for, and how that is found in the policy.
- * Names are kept, never indexes: each attempt looks them up anew, so that it goes where an
- * environment points now.
+ * Names are kept, never indexes: each attempt but the first looks them up anew, so that it goes
+ * where an environment points now.
  *
  * The checks come in a fixed order: key (401), existence (404), what the key may call (403), the
  * gateway's region (421), the path (400).
@@ -20,6 +20,13 @@ struct exchange;
 
 enum { HOST_CALL_ID_BYTES = 32 };
 
+/* Where a call goes under the policy at hand. */
+struct host_place {
+    const struct catalog_model *model;
+    const struct catalog_environment *environment; /* whose rule binds; NULL: none */
+    const struct catalog_deployment *deployment;
+};
+
 struct host_call {
     struct exchange *exchange;
     struct host host;
@@ -33,13 +40,10 @@ struct host_call {
     struct socket *socket;       /* NULL: it is none, or none yet */
     struct demand *demand;       /* that it counts in; NULL: none yet */
     struct policy_request asked; /* of the newest permit; its key and environment are of then */
-};
-
-/* Where a call goes under the policy at hand. */
-struct host_place {
-    const struct catalog_model *model;
-    const struct catalog_environment *environment; /* whose rule binds; NULL: none */
-    const struct catalog_deployment *deployment;
+    /* What was found when the head was accepted, for the first attempt, which begins before the
+     * loop goes on. */
+    struct host_place accepted;
+    const struct catalog *accepted_by; /* NULL: no longer, or not yet */
 };
 
 /* The call that a request to this authority is; NULL: the request is for the OpenAI surface. */
