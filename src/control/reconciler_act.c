@@ -88,6 +88,7 @@ static void stop(struct reconciler *r, str id)
 {
     const struct fleet_replica *replica = fleet_find_replica(r->policy->fleet, id);
     struct work *w = work_find(r, WORK_REPLICA, id);
+    struct fleet_world world;
 
     if (!w) {
         /* It was decided and never started. */
@@ -97,7 +98,8 @@ static void stop(struct reconciler *r, str id)
     }
     if (w->seen_pending || !w->plane || w->phase == WORK_STOPS)
         return;
-    if (!replica_is_permitted(r->policy, replica)) {
+    fleet_world_of(r->policy, STR("system"), &world);
+    if (!replica || !placement_is_within(r->policy->fleet, &world, replica)) {
         w->phase = WORK_STOPS;
         w->plane->ops->stop(w->plane, id, PLANE_NOW);
     } else if (w->phase == WORK_RUNS) {

@@ -16,6 +16,3 @@ void replica_spec_init(struct replica_spec *s, const struct policy *p, const cha
                        const struct fleet_replica *replica);
 /* Secrets are wiped. */
 void replica_spec_deinit(struct replica_spec *s);
-
-/* Whether the rules of its environment group and of the organisation still hold where it runs. */
-bool replica_is_permitted(const struct policy *p, const struct fleet_replica *replica);

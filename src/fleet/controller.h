@@ -228,3 +228,8 @@ bool fleet_next_action(const struct fleet *f, size_t *cursor, struct fleet_actio
 const struct fleet_plane *placement_choose(const struct fleet *f, const struct fleet_world *w,
                                            const struct fleet_deployment *d, str rule,
                                            struct fleet_problem *problem);
+
+/* Whether a replica stands within its deployment's rule and the organisation's; not one whose
+ * deployment is no more. */
+bool placement_is_within(const struct fleet *f, const struct fleet_world *w,
+                         const struct fleet_replica *r);

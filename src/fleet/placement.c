@@ -175,20 +175,29 @@ static str rule_in_force(const struct fleet *f, const struct fleet_deployment *d
     return g ? g->rule : STR_NULL;
 }
 
+bool placement_is_within(const struct fleet *f, const struct fleet_world *w,
+                         const struct fleet_replica *r)
+{
+    const struct fleet_deployment *d = fleet_find_deployment(f, r->deployment);
+    struct region_set place;
+
+    if (!d || !region_resolve(w->regions, r->region, &place))
+        return false;
+    struct bounds b = bounds_of(f, w, d->rule);
+    return bounds_hold(&b, &place);
+}
+
 /* NULL: it may stay. */
 static const char *trespass(const struct fleet *f, const struct fleet_world *w,
                             const struct fleet_deployment *d, const struct fleet_replica *r)
 {
     const struct fleet_plane *p = world_plane(w, r->plane);
     struct bounds b = bounds_of(f, w, d->rule);
-    struct region_set place;
 
     if (r->plane.n && !p)
         return "its plane is no more";
     if (r->plane.n == 0)
-        return region_resolve(w->regions, r->region, &place) && bounds_hold(&b, &place)
-                   ? NULL
-                   : "its region no longer lies within the rule";
+        return placement_is_within(f, w, r) ? NULL : "its region no longer lies within the rule";
     if (!bounds_hold(&b, &p->place))
         return "its plane no longer lies within the rule";
     return str_eq(p->region, r->region) ? NULL : "its plane is declared in another region now";
