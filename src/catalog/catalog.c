@@ -23,6 +23,8 @@ void catalog_settings_defaults(struct catalog_settings *settings)
         .message_bytes = 100u << 20,
         .held_bytes = 64u << 20,
         .held_requests = 1000,
+        .held_requests_per_deployment = 250,
+        .held_bytes_per_deployment = 16u << 20,
         .head_ms = 30000,
         .body_idle_ms = 60000,
         .keep_alive_ms = 75000,

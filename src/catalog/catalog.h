@@ -221,6 +221,9 @@ struct catalog_settings {
     uint64_t message_bytes; /* limits.websocket_message_bytes, 100 MiB */
     uint64_t held_bytes;    /* limits.held_bytes, 64 MiB: of all held requests of an edge */
     uint32_t held_requests; /* limits.held_requests, 1,000 per edge: they wait for a replica */
+    /* Of these, what one deployment's requests may take: limits.held_…_per_deployment */
+    uint32_t held_requests_per_deployment; /* 250 */
+    uint64_t held_bytes_per_deployment;    /* 16 MiB */
 
     /* client side timers */
     int64_t head_ms;          /* timers.head, 30 s */

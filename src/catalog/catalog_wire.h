@@ -13,7 +13,7 @@
 #define CATALOG_MAGIC STR("AMBITCAT")
 
 enum {
-    CATALOG_VERSION = 2,
+    CATALOG_VERSION = 3,
     MIN_RULE_BYTES = 4,
     MIN_GROUP_BYTES = 58,
     MIN_ENDPOINT_BYTES = 124,
@@ -31,7 +31,8 @@ enum {
     X(predict_bytes)                                                                               \
     X(replay_bytes)                                                                                \
     X(message_bytes)                                                                               \
-    X(held_bytes)
+    X(held_bytes)                                                                                  \
+    X(held_bytes_per_deployment)
 
 #define SETTINGS_U32(X)                                                                            \
     X(head_bytes)                                                                                  \
@@ -44,6 +45,7 @@ enum {
     X(customer_id_bytes)                                                                           \
     X(idle_upstreams)                                                                              \
     X(held_requests)                                                                               \
+    X(held_requests_per_deployment)                                                                \
     X(allowed_fails)
 
 #define SETTINGS_I64(X)                                                                            \

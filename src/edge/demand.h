@@ -27,6 +27,7 @@ struct demand {
     bool told_idle;
     bool wanted; /* somebody asked within a second of the last time: control hears it then */
     _Alignas(64) _Atomic uint32_t in_flight, held;
+    _Atomic uint64_t held_bytes; /* bodies of those held */
     _Atomic uint64_t begun;
 };
 

@@ -42,13 +42,34 @@ static void on_deadline(struct deadline *deadline)
     refuse(x, STR("the time that requests wait for one (timers.hold) is over"));
 }
 
-static bool charge(struct exchange *x, size_t n)
+/* Both count, and return what was too much. The deployment's share comes first: who has used it up
+ * is told so, however full the edge is. */
+static str count(struct exchange *x)
 {
     const struct catalog_settings *s = &worker_catalog(x->worker)->settings;
-    uint64_t before = atomic_fetch_add(&x->worker->edge->held_bytes, n);
+    uint32_t of_deployment = host_call_count_held(x);
+    uint32_t of_edge = atomic_fetch_add(&x->worker->edge->held_requests, 1);
+
+    if (of_deployment >= s->held_requests_per_deployment)
+        return STR(
+            "and too many requests wait for it already (limits.held_requests_per_deployment)");
+    if (of_edge >= s->held_requests)
+        return STR("and too many requests wait already (limits.held_requests)");
+    return STR_NULL;
+}
+
+static str charge(struct exchange *x, size_t n)
+{
+    const struct catalog_settings *s = &worker_catalog(x->worker)->settings;
+    uint64_t of_deployment = atomic_fetch_add(&x->call->demand->held_bytes, n) + n;
+    uint64_t of_edge = atomic_fetch_add(&x->worker->edge->held_bytes, n) + n;
 
     x->call->hold.charged += n;
-    return before + n <= s->held_bytes;
+    if (of_deployment > s->held_bytes_per_deployment)
+        return STR("and too much waits for it already (limits.held_bytes_per_deployment)");
+    if (of_edge > s->held_bytes)
+        return STR("and too much waits already (limits.held_bytes)");
+    return STR_NULL;
 }
 
 void hold_begin(struct exchange *x)
@@ -60,25 +81,25 @@ void hold_begin(struct exchange *x)
     exchange_move(x, EXCHANGE_WAITING);
     hold->since_ns = clock_monotonic_ns();
     list_append(&w->waiting, &hold->link);
-    host_call_count_held(x);
     if (!hold->begun) {
         hold->begun = true;
         hold->deadline.on_expire = on_deadline;
         deadline_set(w->loop, &hold->deadline, s->hold_ms);
     }
-    if (atomic_fetch_add(&w->edge->held_requests, 1) >= s->held_requests) {
-        refuse(x, STR("and too many requests wait already (limits.held_requests)"));
-        return;
-    }
-    hold_grow(x, x->body_n);
+    str too_much = count(x);
+    if (too_much.p)
+        refuse(x, too_much);
+    else
+        hold_grow(x, x->body_n);
 }
 
 bool hold_grow(struct exchange *x, size_t n)
 {
-    if (charge(x, n))
-        return true;
-    refuse(x, STR("and too much waits already (limits.held_bytes)"));
-    return false;
+    str too_much = charge(x, n);
+
+    if (too_much.p)
+        refuse(x, too_much);
+    return !too_much.p;
 }
 
 void hold_end(struct exchange *x)
@@ -91,6 +112,7 @@ void hold_end(struct exchange *x)
     list_remove(&hold->link);
     atomic_fetch_sub(&edge->held_requests, 1);
     atomic_fetch_sub(&edge->held_bytes, hold->charged);
+    atomic_fetch_sub(&x->call->demand->held_bytes, hold->charged);
     hold->charged = 0;
     host_call_count_going_on(x);
     skip_time(x);

@@ -3,7 +3,9 @@
 /*
  * Requests that wait for a replica: their deployment is asleep, or serves with no endpoint at all.
  * They are tried again when a new policy comes into force, and refused (503 with Retry-After) after
- * timers.hold. limits.held_requests and limits.held_bytes bound them for the whole edge.
+ * timers.hold. limits.held_requests and limits.held_bytes bound them for the whole edge, and of
+ * these each deployment's requests take no more than limits.held_requests_per_deployment and
+ * limits.held_bytes_per_deployment: one that does not wake leaves room for the others.
  */
 
 #include "base/list.h"
@@ -16,7 +18,7 @@ struct worker;
 struct hold {
     struct list link;         /* of the worker, while it waits */
     struct deadline deadline; /* of all waiting of this request */
-    uint64_t charged;         /* of its body, against held_bytes */
+    uint64_t charged;         /* of its body, against both limits of bytes */
     int64_t since_ns;         /* of this wait */
     int64_t total_ns;         /* of those that are over */
     bool begun;

@@ -392,13 +392,15 @@ void host_call_count(struct exchange *x, struct demand *demand)
         atomic_fetch_sub(&before->in_flight, 1);
 }
 
-void host_call_count_held(struct exchange *x)
+uint32_t host_call_count_held(struct exchange *x)
 {
     struct demand *demand = x->call->demand;
+    uint32_t before = atomic_fetch_add(&demand->held, 1);
 
-    if (atomic_fetch_add(&demand->held, 1) == 0)
+    if (before == 0)
         edge_ask_wake(x->worker, str_of(demand->deployment));
     atomic_fetch_sub(&demand->in_flight, 1);
+    return before;
 }
 
 void host_call_count_going_on(struct exchange *x)

@@ -65,8 +65,9 @@ bool host_call_find(const struct exchange *x, const struct catalog *c,
 bool host_call_gateway_is_inside(const struct exchange *x, const struct catalog *c,
                                  const struct host_place *place);
 
-/* What is asked of its deployment: it is under way there, waits, goes on, is over. */
+/* What is asked of its deployment: it is under way there, waits (behind so many), goes on, is over.
+ */
 void host_call_count(struct exchange *x, struct demand *demand);
-void host_call_count_held(struct exchange *x);
+uint32_t host_call_count_held(struct exchange *x);
 void host_call_count_going_on(struct exchange *x);
 void host_call_count_over(struct exchange *x);

@@ -134,6 +134,30 @@ def test_no_more_wait_than_may(make, tmp_path):
     assert s.stop() == 0
 
 
+def test_who_waits_for_one_deployment_leaves_room_for_others(make, tmp_path):
+    share, too_many = 5, 4
+    s = make(limits={"held_requests_per_deployment": share, "held_requests": 2 * share})
+    gate = tmp_path / "gate"
+    gate.touch()
+    stuck = sleeping(s, load="gated", gate=gate)
+    other = s.deploy("v3", "--environment", ENVIRONMENT, load="gated", gate=gate)
+    s.deploy("v4", "--environment", ENVIRONMENT)
+    s.wait(lambda: status_of(s, other) == "SCALED_TO_ZERO")
+    gate.unlink()
+    with ThreadPoolExecutor(2 * share + too_many) as pool:
+        calls = begin(pool, share + too_many, lambda i: call_deployment(s, stuck, i))
+        s.wait(lambda: sum(c.done() for c in calls) == too_many)
+        for refused in (c.result() for c in calls if c.done()):
+            assert refused.status_code == 503 and int(refused.headers["retry-after"]) > 0
+            assert "limits.held_requests_per_deployment" in refused.json()["error"]
+        others = begin(pool, share, lambda i: call_deployment(s, other, i))
+        s.wait(lambda: status_of(s, other) == "WAKING_UP")
+        gate.touch()
+        assert [c.result().status_code for c in others] == [200] * share
+        assert sorted(c.result().status_code for c in calls) == [200] * share + [503] * too_many
+    assert s.stop() == 0
+
+
 def test_nobody_waits_longer_than_the_timer(make, tmp_path):
     s = make(timers={"hold": "500ms"})
     gate = tmp_path / "gate"

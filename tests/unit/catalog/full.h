@@ -199,6 +199,8 @@ static inline void fill_settings(struct catalog *c)
         .message_bytes = 26,
         .held_bytes = 27,
         .held_requests = 28,
+        .held_requests_per_deployment = 31,
+        .held_bytes_per_deployment = 32,
         .hold_ms = 29,
         .socket_idle_ms = 30,
     };

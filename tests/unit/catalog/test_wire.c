@@ -92,7 +92,7 @@ static void same_key(const struct catalog_key *a, const struct catalog_key *b)
 
 static void same_settings(const struct catalog_settings *a, const struct catalog_settings *b)
 {
-    _Static_assert(sizeof(*a) == 264, "a setting that this test does not know");
+    _Static_assert(sizeof(*a) == 272, "a setting that this test does not know");
 
     SAME(body_bytes), SAME(buffered_bytes), SAME(head_bytes), SAME(headers), SAME(json_members);
     SAME(json_depth), SAME(splice_bytes), SAME(trace_header_bytes), SAME(connections);
@@ -102,6 +102,7 @@ static void same_settings(const struct catalog_settings *a, const struct catalog
     SAME_STR(health_path), SAME(n_preferred), SAME(n_named), SAME(default_carbon_aware);
     SAME(latency_window_ms), SAME(policy_lease_ms), SAME(predict_bytes), SAME(replay_bytes);
     SAME(message_bytes), SAME(held_bytes), SAME(held_requests), SAME(hold_ms), SAME(socket_idle_ms);
+    SAME(held_requests_per_deployment), SAME(held_bytes_per_deployment);
     for (size_t i = 0; i < a->n_preferred; i++)
         SAME(preferred[i]);
     for (size_t i = 0; i < a->n_named; i++)

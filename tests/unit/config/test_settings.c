@@ -29,6 +29,8 @@ static void test_defaults_agree_with_the_traffic_side(void)
     CHECK_INT(s->message_bytes, expected.message_bytes);
     CHECK_INT(s->held_bytes, expected.held_bytes);
     CHECK_INT(s->held_requests, expected.held_requests);
+    CHECK_INT(s->held_requests_per_deployment, expected.held_requests_per_deployment);
+    CHECK_INT(s->held_bytes_per_deployment, expected.held_bytes_per_deployment);
     CHECK_INT(s->hold_ms, expected.hold_ms);
     CHECK_INT(s->socket_idle_ms, expected.socket_idle_ms);
     CHECK_INT(s->head_ms, expected.head_ms);

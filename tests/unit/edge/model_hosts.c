@@ -234,6 +234,8 @@ struct policy policy_default(void)
                            .predict_bytes = s.predict_bytes,
                            .held_bytes = s.held_bytes,
                            .held_requests = s.held_requests,
+                           .held_bytes_per_deployment = s.held_bytes_per_deployment,
+                           .held_requests_per_deployment = s.held_requests_per_deployment,
                            .allowed_fails = 1000,
                            .hold_ms = s.hold_ms,
                            .socket_idle_ms = s.socket_idle_ms,
@@ -421,6 +423,8 @@ static void make_policy(struct model_hosts *g, const struct policy *p, struct bu
     c->settings.predict_bytes = p->predict_bytes;
     c->settings.held_bytes = p->held_bytes;
     c->settings.held_requests = p->held_requests;
+    c->settings.held_bytes_per_deployment = p->held_bytes_per_deployment;
+    c->settings.held_requests_per_deployment = p->held_requests_per_deployment;
     c->settings.hold_ms = p->hold_ms;
     c->settings.socket_idle_ms = p->socket_idle_ms;
     c->settings.message_bytes = p->message_bytes;

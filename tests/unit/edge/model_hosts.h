@@ -43,7 +43,8 @@ struct policy {
     uint64_t revive; /* another number: nothing learnt about replicas holds any more */
     bool key_gone;   /* the first key */
     uint64_t replay_bytes, predict_bytes, held_bytes;
-    uint32_t held_requests, allowed_fails;
+    uint64_t held_bytes_per_deployment;
+    uint32_t held_requests, held_requests_per_deployment, allowed_fails;
     int64_t hold_ms, socket_idle_ms;
     uint64_t message_bytes;
     const struct tls_identity *certificate; /* NULL: plaintext */

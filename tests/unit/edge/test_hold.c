@@ -182,6 +182,43 @@ static void test_so_much_waits_and_no_more(void)
     publish_default();
 }
 
+/* What waits for one deployment leaves room for those who wait for another. */
+static void check_share(struct policy *p, const char *why)
+{
+    model_hosts_publish(g, p);
+    int first = open_request("lazy", "eight by");
+    WAIT_FOR(control_said(control(), "lazy1").held == 1);
+    check_not_ready(client_read_all(g, open_request("lazy", "three")), why);
+    int other = open_request("bare", "eight by");
+    WAIT_FOR(control_said(control(), "bare1").held == 1);
+    close(first);
+    WAIT_FOR(control_said(control(), "lazy1").held == 0);
+    /* What left has given its share back. */
+    int second = open_request("lazy", "eight by");
+    WAIT_FOR(control_said(control(), "lazy1").held == 1);
+    p->awake = true;
+    model_hosts_publish(g, p);
+    CHECK_INT(status_of(client_read_all(g, other)), 200);
+    CHECK_INT(status_of(client_read_all(g, second)), 200);
+    publish_default();
+}
+
+static void test_so_many_wait_for_one_deployment_and_no_more(void)
+{
+    struct policy p = policy_default();
+
+    p.held_requests_per_deployment = 1;
+    check_share(&p, "limits.held_requests_per_deployment");
+}
+
+static void test_so_much_waits_for_one_deployment_and_no_more(void)
+{
+    struct policy p = policy_default();
+
+    p.held_bytes_per_deployment = 10;
+    check_share(&p, "limits.held_bytes_per_deployment");
+}
+
 static void test_a_revoked_key_waits_for_nothing(void)
 {
     struct policy p = policy_default();
@@ -211,6 +248,8 @@ int main(void)
     RUN(test_waiting_has_an_end);
     RUN(test_so_many_wait_and_no_more);
     RUN(test_so_much_waits_and_no_more);
+    RUN(test_so_many_wait_for_one_deployment_and_no_more);
+    RUN(test_so_much_waits_for_one_deployment_and_no_more);
     RUN(test_a_revoked_key_waits_for_nothing);
     model_hosts_stop(g);
     return test_end();
