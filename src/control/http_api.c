@@ -150,23 +150,41 @@ static str header(const struct call *c, str name)
     return STR("");
 }
 
+static str path_of(const struct call *c)
+{
+    return str_upto(c->head->target, str_find(c->head->target, '?', 0));
+}
+
+static bool is_open_to_all(struct call *c)
+{
+    str path = path_of(c);
+
+    return str_starts(path, STR("/health/")) || str_eq(path, STR("/v1/openapi.json")) ||
+           (str_eq(path, STR("/metrics")) && from_loopback(c));
+}
+
+static void refuse_key(struct call *c)
+{
+    answer_error(c, 401, "invalid_api_key",
+                 "no API key that the control plane knows: send Authorization: Api-Key KEY, or "
+                 "Bearer KEY");
+}
+
 static void ask(struct call *c)
 {
-    size_t question = str_find(c->head->target, '?', 0);
-    str path = str_upto(c->head->target, question);
     const struct catalog_key *key = key_of(c);
-    bool open_to_all = str_starts(path, STR("/health/")) || str_eq(path, STR("/v1/openapi.json")) ||
-                       (str_eq(path, STR("/metrics")) && from_loopback(c));
+    bool open_to_all = is_open_to_all(c);
+    str path = path_of(c);
 
+    /* It may have ended while the body came. */
     if (!key && !open_to_all) {
-        answer_error(c, 401, "invalid_api_key",
-                     "no API key that the control plane knows: send Authorization: Bearer");
+        refuse_key(c);
         return;
     }
     struct api_request request = {
         .method = c->head->method_text,
         .path = path,
-        .query = str_from(c->head->target, question + 1),
+        .query = str_from(c->head->target, path.n + 1),
         .body = buf_str(&c->body),
         .if_match = header(c, STR("if-match")),
         .package = str_of(c->package),
@@ -261,9 +279,7 @@ static const struct stream_events events = {
 
 static bool is_package_path(const struct call *c)
 {
-    return str_eq(c->head->method_text, STR("POST")) &&
-           str_eq(str_upto(c->head->target, str_find(c->head->target, '?', 0)),
-                  STR("/v1/packages"));
+    return str_eq(c->head->method_text, STR("POST")) && str_eq(path_of(c), STR("/v1/packages"));
 }
 
 static bool begins_upload(struct call *c)
@@ -296,7 +312,9 @@ static void on_request(void *ctx, struct stream *s, const struct http_head *head
     list_init(&c->link);
     list_append(&h->calls, &c->link);
     c->upload = begins_upload(c) ? package_upload_new(h->api->data_dir) : NULL;
-    if (!c->upload && begins_upload(c))
+    if (!key_of(c) && !is_open_to_all(c))
+        refuse_key(c); /* what strangers send is not even read */
+    else if (!c->upload && begins_upload(c))
         answer_error(c, 500, "store_failed", "the package could not be written");
     else if (head->content_length > 0 && (uint64_t)head->content_length > most_bytes(c))
         refuse_size(c);

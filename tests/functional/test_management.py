@@ -395,6 +395,14 @@ def test_paths_methods_and_keys_are_checked(place):
     assert "ambit_requests_total" in g.manage("GET", "/metrics")[2]
 
 
+def test_what_strangers_send_is_not_waited_for(place):
+    g = place()
+    for path in ["/v1/keys", "/v1/packages"]:
+        with socket.create_connection(("127.0.0.1", g.control_port), 30) as client:
+            client.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Api-Key no\r\nContent-Length: 1000000\r\n\r\n".encode())
+            assert client.recv(65536).startswith(b"HTTP/1.1 401 "), path
+
+
 def test_customers_keys_and_their_command_line(place):
     g = place()
     assert g.cli("customer", "new", "c", "--region", "eu", "--alias", "the shop")[0] == 0
