@@ -2,11 +2,12 @@
 
 #include "base/mem.h"
 #include "control/render.h"
+#include "fleet/fleet.h"
 
 #define GIB 1024
 
 static const struct instance_type types[] = {
-    {STR_INIT("1x2"), STR_INIT("1x2"), 2 * GIB, 1000, 0, 0, STR_INIT("")},
+    {FLEET_INSTANCE_TYPE, FLEET_INSTANCE_TYPE, 2 * GIB, 1000, 0, 0, STR_INIT("")},
     {STR_INIT("1x4"), STR_INIT("1x4"), 4 * GIB, 1000, 0, 0, STR_INIT("")},
     {STR_INIT("2x8"), STR_INIT("2x8"), 8 * GIB, 2000, 0, 0, STR_INIT("")},
     {STR_INIT("4x16"), STR_INIT("4x16"), 16 * GIB, 4000, 0, 0, STR_INIT("")},

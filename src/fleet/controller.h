@@ -164,7 +164,7 @@ struct fleet_plan {
     str reason;   /* static text of one table: "the deployment is in environment staging", … */
     str previous; /* deployment id, "" : none */
     str rule;     /* canonical, "" : none */
-    str instance_type;
+    str instance_type;                    /* never "" */
     struct fleet_autoscaling autoscaling; /* that the winner will have */
     enum fleet_cleanup cleanup;
     uint32_t replicas;                    /* that it starts with */

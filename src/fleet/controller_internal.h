@@ -127,7 +127,8 @@ enum fleet_outcome promotion_refusal(const struct fleet_environment *e,
 /* How many replicas a candidate needs for the swap. */
 uint32_t promotion_replicas(const struct fleet *f, const struct fleet_environment *e,
                             enum fleet_source source);
-str promotion_instance_type(const struct fleet_environment *e, str own, bool preserve);
+str promotion_instance_type(const struct fleet *f, const struct fleet_environment *e, str own,
+                            bool preserve);
 extern const str promotion_reason_pushed;
 /* Ends or goes on; whether anything has ended. */
 bool promotion_advance(struct fleet *f, const struct fleet_world *w, struct crew *crew);

@@ -181,7 +181,7 @@ static void fill(struct fleet *f, const struct fleet_world *w, struct fleet_depl
     }
     fleet_set_str(&d->labels, push->labels);
     fleet_set_str(&d->instance_type,
-                  e ? promotion_instance_type(e, push->instance_type,
+                  e ? promotion_instance_type(f, e, push->instance_type,
                                               push->preserve_environment_instance_type)
                     : push->instance_type);
     if (e) {

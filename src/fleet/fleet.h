@@ -135,7 +135,7 @@ struct fleet_environment {
     str current;   /* deployment, "" : none yet */
     str promotion; /* the one in progress, "" : none */
     str last_promotion;
-    str instance_type; /* "" : as the deployment says */
+    str instance_type; /* "" : its current deployment's */
     struct fleet_autoscaling autoscaling;
     struct fleet_promotion_settings promotion_settings;
     int64_t created_ns;
@@ -183,7 +183,7 @@ struct fleet_deployment {
     str url, region;      /* external: where it is; region as an operator declares it */
     str credential;       /* external: sealed; "" : none */
     str labels;           /* JSON object, "" : none */
-    str instance_type;    /* name */
+    str instance_type;    /* name, "" : fleet_instance_type */
     str environment;      /* name of the environment it is in, or is a candidate of; "" : none */
     str told_environment; /* the name that replicas which start from now on are told */
     str rule;             /* canonical: the environment group's, which its replicas were placed
@@ -388,6 +388,10 @@ void fleet_make_id(struct prng *random, char *ret_id, size_t n);
 /* Environment names: lower-case letters, digits, hyphens; 1 to 40; no hyphen at either end; not
  * "development"; not "region-…". NULL, or what is wrong with it. */
 const char *fleet_environment_name_problem(str name);
+
+/* What one that names no instance type has: the smallest. */
+#define FLEET_INSTANCE_TYPE STR_INIT("1x2")
+str fleet_instance_type(str name_or_empty);
 
 void fleet_autoscaling_defaults(struct fleet_autoscaling *settings);
 void fleet_promotion_settings_defaults(struct fleet_promotion_settings *settings);

@@ -33,6 +33,13 @@ const char *fleet_environment_name_problem(str name)
     return NULL;
 }
 
+str fleet_instance_type(str name_or_empty)
+{
+    static const str preset = FLEET_INSTANCE_TYPE;
+
+    return name_or_empty.n ? name_or_empty : preset;
+}
+
 void fleet_autoscaling_defaults(struct fleet_autoscaling *settings)
 {
     *settings = (struct fleet_autoscaling){

@@ -58,7 +58,7 @@ static enum reason reason_of(const struct fleet *f, const struct fleet_world *w,
                              const struct fleet_environment *e, const struct fleet_deployment *d,
                              bool preserve)
 {
-    str type = promotion_instance_type(e, d->instance_type, preserve);
+    str type = promotion_instance_type(f, e, d->instance_type, preserve);
 
     if (d->development)
         return REASON_DEVELOPMENT;
@@ -66,14 +66,22 @@ static enum reason reason_of(const struct fleet *f, const struct fleet_world *w,
         return REASON_ELSEWHERE;
     if (is_wider(f, w, d->rule, rule_of(f, e)))
         return REASON_RULE;
-    if (!str_eq(type, d->instance_type))
+    if (!str_eq(fleet_instance_type(type), fleet_instance_type(d->instance_type)))
         return REASON_INSTANCE_TYPE;
     return e->promotion_settings.redeploy_on_promotion ? REASON_SETTING : REASON_REUSED;
 }
 
-str promotion_instance_type(const struct fleet_environment *e, str own, bool preserve)
+/* An environment that names none has its current deployment's; before the first it has none. */
+str promotion_instance_type(const struct fleet *f, const struct fleet_environment *e, str own,
+                            bool preserve)
 {
-    return preserve && e->instance_type.n ? e->instance_type : own;
+    const struct fleet_deployment *current = fleet_find_deployment(f, e->current);
+
+    if (!preserve)
+        return own;
+    if (e->instance_type.n)
+        return e->instance_type;
+    return current ? fleet_instance_type(current->instance_type) : own;
 }
 
 uint32_t promotion_replicas(const struct fleet *f, const struct fleet_environment *e,
@@ -174,7 +182,8 @@ static enum fleet_outcome decide(const struct fleet *f, const struct fleet_world
         .reason = reasons[parts->reason],
         .previous = e->current,
         .rule = rule_of(f, e),
-        .instance_type = promotion_instance_type(e, d->instance_type, preserve),
+        .instance_type =
+            fleet_instance_type(promotion_instance_type(f, e, d->instance_type, preserve)),
         .autoscaling = e->autoscaling,
         .cleanup =
             promote->scale_down_previous ? e->promotion_settings.cleanup_strategy : CLEANUP_KEEP,

@@ -114,7 +114,7 @@ static enum fleet_outcome push(struct sim *s)
     } else if (p.environment.n == 0 && sim_chance(s, 3)) {
         p.development = true;
     }
-    p.instance_type = sim_chance(s, 4) ? STR("H100") : STR("L4");
+    p.instance_type = (const str[]){STR("H100"), STR("1x2"), STR(""), STR("")}[sim_below(s, 4)];
     enum fleet_outcome outcome = fleet_push(s->fleet, &s->world, &p, &d, NULL);
     if (outcome == FLEET_OK)
         sim_note(s, "push %.*s, which is in \"%.*s\"", STR_ARG(d->id), STR_ARG(d->environment));

@@ -209,6 +209,41 @@ static void test_reuse_or_redeploy(void)
     }
 }
 
+/* "" is the smallest type, wherever it stands. */
+static void test_instance_types_are_compared_by_what_they_mean(void)
+{
+    static const struct {
+        const char *environment, *current, *own;
+        bool preserve, redeploys;
+        const char *planned;
+    } cases[] = {
+        {"", "", "", true, false, "1x2"},          {"", "", "1x2", true, false, "1x2"},
+        {"", "", "H100", true, true, "1x2"},       {"", "", "H100", false, false, "H100"},
+        {"1x2", "1x2", "", true, false, "1x2"},    {"H100", "H100", "", true, true, "H100"},
+        {"H100", "H100", "", false, false, "1x2"}, {"", "H100", "", true, true, "H100"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fleet_plan plan;
+
+        set_up();
+        struct fleet_deployment *current = serving("production"), *d = serving("");
+        struct fleet_environment *e = environment("production");
+        fleet_set_str(&current->instance_type, str_of(cases[i].current));
+        fleet_set_str(&e->instance_type, str_of(cases[i].environment));
+        fleet_set_str(&d->instance_type, str_of(cases[i].own));
+        const struct fleet_promote what = {.environment = e->object.key,
+                                           .deployment = d->id,
+                                           .preserve_environment_instance_type = cases[i].preserve};
+        CHECK_INT(fleet_plan_promotion(fleet, &world, &what, &plan, &problem), FLEET_OK);
+        CHECK_INT(plan.redeploys, cases[i].redeploys);
+        CHECK_STR(plan.reason, cases[i].redeploys ? "the environment has another instance type"
+                                                  : "nothing about it has to change");
+        CHECK_STR(plan.instance_type, cases[i].planned);
+        tear_down();
+    }
+}
+
 static void test_a_development_deployment_is_always_redeployed(void)
 {
     struct fleet_deployment *d, *again;
@@ -464,6 +499,7 @@ int main(void)
     RUN(test_settings_apply_to_the_winner_only);
     RUN(test_capacity_is_kept);
     RUN(test_reuse_or_redeploy);
+    RUN(test_instance_types_are_compared_by_what_they_mean);
     RUN(test_a_development_deployment_is_always_redeployed);
     RUN(test_a_narrower_rule_is_reused);
     RUN(test_the_plan_says_what_happens);
