@@ -66,6 +66,11 @@ struct config_plane {
     unsigned line;
 };
 
+/* quotas: what one team may have; 0: no limit */
+struct config_quotas {
+    uint32_t models, deployments_per_model, environments_per_model, secrets;
+};
+
 struct config_listen {
     str host; /* literal address, without brackets */
     uint16_t port;
@@ -107,6 +112,7 @@ struct config {
     int64_t deploy_timeout_ms; /* deployments.deploy_timeout */
     uint64_t package_bytes;    /* deployments.package_bytes */
     str runner;                /* deployments.runner, "" : beside the program */
+    struct config_quotas quotas;
 
     struct catalog_settings settings;
     const struct config_endpoint *endpoints;

@@ -1,4 +1,4 @@
-/* The planes and deployments sections: where replicas run, and within which limits. */
+/* The planes, deployments and quotas sections: where replicas run, and within which limits. */
 
 #include "config/model.h"
 
@@ -87,10 +87,12 @@ void config_read_planes(const struct config_reader *r, const struct config_node 
 {
     struct config_deployments_section section = {.runner = STR("")};
     struct config *c = r->config;
-    struct config_node deployments;
+    struct config_node deployments, quotas;
     bool written = node_member(r, root, "deployments", &deployments);
+    bool bounded = node_member(r, root, "quotas", &quotas);
 
     (void)schema_read(r, written ? &deployments : NULL, "deployments", &section);
+    (void)schema_read(r, bounded ? &quotas : NULL, "quotas", &c->quotas);
     c->deploy_timeout_ms = section.deploy_timeout_ms;
     c->package_bytes = section.package_bytes;
     c->runner = section.runner;

@@ -40,6 +40,8 @@
     NUMBER("limits." name, type, IN(catalog_settings, member), min, max, preset, about)
 #define TIMER(name, member, preset, about)                                                         \
     NUMBER("timers." name, DURATION, IN(catalog_settings, member), 1, MS_MAX, preset, about)
+#define QUOTA(name, member, max, preset, about)                                                    \
+    NUMBER("quotas." name, COUNT, IN(config_quotas, member), 0, max, preset, about)
 #define PARAM(name, type, member, about)                                                           \
     VALUE("model_list[].litellm_params." name, type, IN(config_params, member), "", about)
 #define PARAM_COUNT(name, member, min, max, preset, about)                                         \
@@ -244,6 +246,14 @@ const struct setting settings_table[] = {
     VALUE("deployments.runner", TEXT, IN(config_deployments_section, runner), "",
           "Folder of the runner that serves Truss packages; empty: the one that came with the "
           "program."),
+
+    GROUP("quotas", OBJECT, "What one team may have, so that none takes all there is."),
+    QUOTA("models", models, 1000000, "1000", "Models of a team; 0: no limit."),
+    QUOTA("deployments_per_model", deployments_per_model, 1000000, "1000",
+          "Deployments of a model, those that promotions make included; 0: no limit."),
+    QUOTA("environments_per_model", environments_per_model, 100000, "100",
+          "Environments of a model; 0: no limit."),
+    QUOTA("secrets", secrets, 1000000, "1000", "Secrets of a team; 0: no limit."),
 
     /* --- models */
     GROUP(

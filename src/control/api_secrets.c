@@ -90,6 +90,15 @@ static void put(struct api_call *call, const struct fleet_team *team, str name, 
         return;
     }
     registry_begin(call, &c);
+    enum fleet_outcome outcome =
+        fleet_find_secret(c.fleet, key)
+            ? FLEET_OK
+            : fleet_check_quota(c.fleet, &c.world, QUOTA_SECRETS, team->id, 1, &c.problem);
+    if (outcome != FLEET_OK) {
+        registry_end(call, &c, outcome);
+        buf_deinit(&sealed);
+        return;
+    }
     struct fleet_secret *s = find_or_add(call, &c, team, name, key);
     fleet_set_str(&s->sealed, buf_str(&sealed));
     registry_audit(&c, "SECRET_UPDATED", key, NULL, secret_json(c.fleet, s));

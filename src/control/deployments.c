@@ -71,6 +71,10 @@ void fleet_world_init(struct policy *p, const struct config *config, str actor,
         .deploy_timeout_ns = config->deploy_timeout_ms * NS_PER_MS,
         .drain_limit_ns = config->settings.drain_ms * NS_PER_MS,
         .history_ns = HISTORY_DAYS * DAY_S * NS_PER_S,
+        .quotas = {[QUOTA_MODELS] = config->quotas.models,
+                   [QUOTA_DEPLOYMENTS] = config->quotas.deployments_per_model,
+                   [QUOTA_ENVIRONMENTS] = config->quotas.environments_per_model,
+                   [QUOTA_SECRETS] = config->quotas.secrets},
     };
     list_planes(p, config, ret_world);
 }

@@ -240,6 +240,9 @@ static void refuse(struct api_call *call, enum fleet_outcome outcome,
     case FLEET_CONFLICT:
         api_error(call, 409, "conflict", param, "%s", problem->message);
         break;
+    case FLEET_QUOTA:
+        api_error(call, 409, "quota_exceeded", param, "%s", problem->message);
+        break;
     case FLEET_OK:
     case FLEET_UNCHANGED:
         break;

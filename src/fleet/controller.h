@@ -30,6 +30,16 @@ struct fleet_plane {
     uint32_t replicas_max; /* 0: no limit */
 };
 
+/* What there can only be so many of: models and secrets of a team, deployments and environments of
+ * a model. */
+enum fleet_quota {
+    QUOTA_MODELS,
+    QUOTA_DEPLOYMENTS,
+    QUOTA_ENVIRONMENTS,
+    QUOTA_SECRETS,
+    FLEET_QUOTAS
+};
+
 /* Everything that a decision may look at beside the fleet. */
 struct fleet_world {
     const struct region_catalogue *regions;
@@ -46,6 +56,8 @@ struct fleet_world {
     int64_t deploy_timeout_ns; /* from DEPLOYING to ready: 30 min; a push can say another */
     int64_t drain_limit_ns;    /* the longest that a stopping replica finishes its work: 1 h */
     int64_t history_ns;        /* how long ended promotions are kept: 30 days */
+
+    uint64_t quotas[FLEET_QUOTAS]; /* 0: no limit */
 };
 
 /* How a request ended. Anything but OK has changed nothing that the caller must not roll back. */
@@ -56,6 +68,7 @@ enum fleet_outcome {
     FLEET_INVALID,   /* 400 */
     FLEET_CONFLICT,  /* 409 */
     FLEET_FORBIDDEN, /* 403: restricted environment */
+    FLEET_QUOTA,     /* 409: as many as there may be */
 };
 
 /* The words for it: which member or object, and what is wrong. */
@@ -63,6 +76,12 @@ struct fleet_problem {
     char field[64]; /* "" : none */
     char message[512];
 };
+
+/* Whether the owner (a team or model) may have so many more: FLEET_OK or FLEET_QUOTA, with words
+ * that name the setting. Whatever makes one asks by itself, secrets excepted. */
+enum fleet_outcome fleet_check_quota(const struct fleet *f, const struct fleet_world *w,
+                                     enum fleet_quota quota, str owner, uint64_t more,
+                                     struct fleet_problem *problem);
 
 /* --- models, environments, groups */
 

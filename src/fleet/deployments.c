@@ -154,15 +154,20 @@ static enum fleet_outcome check_environment(const struct fleet *f, const struct 
 }
 
 /* A model has one development deployment: a new one takes the place of the old. */
+static struct fleet_deployment *find_development(const struct fleet *f, str model)
+{
+    for (struct fleet_deployment *d = fleet_first_deployment(f); d; d = fleet_next_deployment(f, d))
+        if (d->development && str_eq(d->model, model))
+            return d;
+    return NULL;
+}
+
 static void replace_development(struct fleet *f, const struct fleet_world *w, str model)
 {
-    struct fleet_deployment *next;
+    struct fleet_deployment *d = find_development(f, model);
 
-    for (struct fleet_deployment *d = fleet_first_deployment(f); d; d = next) {
-        next = fleet_next_deployment(f, d);
-        if (d->development && str_eq(d->model, model))
-            deployment_remove(f, w, d);
-    }
+    if (d)
+        deployment_remove(f, w, d);
 }
 
 static void fill(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
@@ -206,6 +211,8 @@ enum fleet_outcome fleet_push(struct fleet *f, const struct fleet_world *w,
 
     if (outcome == FLEET_OK)
         outcome = check_environment(f, push, &e, problem);
+    if (outcome == FLEET_OK && !(push->development && find_development(f, push->model)))
+        outcome = fleet_check_quota(f, w, QUOTA_DEPLOYMENTS, push->model, 1, problem);
     if (outcome != FLEET_OK)
         return outcome;
     const struct fleet_group *g = e ? fleet_group_of_environment(f, e) : NULL;

@@ -38,6 +38,8 @@ enum fleet_outcome fleet_create_environment(struct fleet *f, const struct fleet_
         problem_say(problem, "", "there is no model \"%.*s\"", STR_ARG(model));
         return FLEET_NOT_FOUND;
     }
+    if (outcome == FLEET_OK && !fleet_find_environment_of(f, m->id, name))
+        outcome = fleet_check_quota(f, w, QUOTA_ENVIRONMENTS, m->id, 1, problem);
     if (outcome != FLEET_OK)
         return outcome;
     struct fleet_environment *e = (struct fleet_environment *)fleet_add(

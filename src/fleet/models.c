@@ -52,6 +52,8 @@ enum fleet_outcome fleet_create_model(struct fleet *f, const struct fleet_world 
     struct fleet_environment *production;
     enum fleet_outcome outcome = check_model(f, team, name, problem);
 
+    if (outcome == FLEET_OK)
+        outcome = fleet_check_quota(f, w, QUOTA_MODELS, team, 1, problem);
     if (outcome != FLEET_OK)
         return outcome;
     struct fleet_model *m =

@@ -194,7 +194,8 @@ static enum fleet_outcome decide(const struct fleet *f, const struct fleet_world
                                &plan->n_planes, problem) &&
         !enough)
         return FLEET_CONFLICT;
-    return FLEET_OK;
+    return plan->redeploys ? fleet_check_quota(f, w, QUOTA_DEPLOYMENTS, d->model, 1, problem)
+                           : FLEET_OK;
 }
 
 enum fleet_outcome fleet_plan_promotion(const struct fleet *f, const struct fleet_world *w,

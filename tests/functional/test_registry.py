@@ -635,6 +635,31 @@ def test_logs_are_found_by_what_was_asked(world):
 # --- what survives
 
 
+def test_a_team_has_no_more_than_its_quotas(world):
+    r = world("quotas: {models: 2, deployments_per_model: 1, environments_per_model: 2, secrets: 1}\n")
+    model = r.model("one")
+    empty = r.model("two")
+    for path, body, setting, value in (
+        ("/v1/models", {"name": "three"}, "models", 2),
+        (f"/v1/models/{model}/environments", {"name": "third"}, "environments_per_model", 2),
+        ("/v1/secrets", {"name": "b", "value": "x"}, "secrets", 1),
+    ):
+        if setting == "environments_per_model":
+            r("POST", path, {"name": "second"})
+        if setting == "secrets":
+            r("POST", path, {"name": "a", "value": "x"})
+        error = r("POST", path, body, status=409)
+        assert error["code"] == "quota_exceeded" and f"quotas.{setting} allows {value}" in error["message"], error
+    r.external(model, world.sim.base(EU), EU)
+    error = r("POST", f"/v1/models/{model}/deployments", {"source": {"kind": "external", "url": world.sim.base(EU), "region": EU}}, status=409)
+    assert error["code"] == "quota_exceeded" and "quotas.deployments_per_model allows 1" in error["message"]
+    r("POST", "/v1/secrets", {"name": "a", "value": "another"})  # none more
+    r("DELETE", f"/v1/models/{empty}")
+    r.model("three")
+    other = r("POST", "/v1/teams", {"name": "other"})["id"]
+    r("POST", f"/v1/teams/{other}/models", {"name": "one"})
+
+
 def test_everything_is_there_after_a_crash(world):
     r = world()
     model = r.model()

@@ -128,7 +128,8 @@ static void test_planes(void)
                       "  - {name: hall-a, region: hetzner-fsn-1, replicas_max: 4}\n"
                       "  - {name: hall-b, region: us, first_port: 30000, last_port: 30099, cgroup: "
                       "/sys/fs/cgroup/ambit}\n"
-                      "deployments: {deploy_timeout: 5m, package_bytes: 2MiB, runner: /opt/run}\n");
+                      "deployments: {deploy_timeout: 5m, package_bytes: 2MiB, runner: /opt/run}\n"
+                      "quotas: {models: 7, secrets: 0}\n");
     CHECK(l.config);
     CHECK_INT(l.config->n_planes, 2);
     CHECK_STR(l.config->planes[0].name, "hall-a");
@@ -141,11 +142,15 @@ static void test_planes(void)
     CHECK_STR(l.config->planes[1].cgroup, "/sys/fs/cgroup/ambit");
     CHECK_INT(l.config->deploy_timeout_ms, 300000);
     CHECK_INT(l.config->package_bytes, 2 << 20);
+    CHECK_INT(l.config->quotas.models, 7);
+    CHECK_INT(l.config->quotas.secrets, 0);
+    CHECK_INT(l.config->quotas.deployments_per_model, 1000);
     CHECK_STR(l.config->runner, "/opt/run");
     loading_end(&l);
     loading_begin(&l, "{}");
     CHECK_INT(l.config->n_planes, 0);
     CHECK_INT(l.config->deploy_timeout_ms, 1800000);
+    CHECK_INT(l.config->quotas.environments_per_model, 100);
     loading_end(&l);
     REFUSES("planes: [{name: A, region: fr}]\n",
             "1:10: error: planes[0]: \"A\" is no name of a plane; expected 1 to 40 lower case "

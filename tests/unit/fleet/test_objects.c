@@ -38,6 +38,64 @@ static void test_a_model_comes_with_production(void)
     tear_down();
 }
 
+static void test_a_team_has_as_many_as_it_may(void)
+{
+    struct fleet_environment *e;
+    struct fleet_model *m;
+
+    set_up();
+    world.quotas[QUOTA_MODELS] = 2;
+    CHECK_INT(fleet_create_model(fleet, &world, team, STR("two"), FLEET_MODEL_PLAIN, &m, &problem),
+              FLEET_OK);
+    CHECK_INT(
+        fleet_create_model(fleet, &world, team, STR("three"), FLEET_MODEL_PLAIN, &m, &problem),
+        FLEET_QUOTA);
+    CHECK_STR(str_of(problem.message),
+              "the team has 2 models, and quotas.models allows 2: delete some first");
+    struct fleet_team *other;
+    CHECK_INT(fleet_create_team(fleet, &world, STR("other"), &other, &problem), FLEET_OK);
+    CHECK_INT(
+        fleet_create_model(fleet, &world, other->id, STR("one"), FLEET_MODEL_PLAIN, &m, &problem),
+        FLEET_OK);
+    CHECK_INT(fleet_delete_model(fleet, &world, model->id, &problem), FLEET_OK);
+    CHECK_INT(
+        fleet_create_model(fleet, &world, team, STR("three"), FLEET_MODEL_PLAIN, &m, &problem),
+        FLEET_OK);
+    world.quotas[QUOTA_ENVIRONMENTS] = 2; /* production is one */
+    CHECK_INT(fleet_create_environment(fleet, &world, m->id, STR("a"), &e, &problem), FLEET_OK);
+    CHECK_INT(fleet_create_environment(fleet, &world, m->id, STR("b"), &e, &problem), FLEET_QUOTA);
+    CHECK_INT(fleet_create_environment(fleet, &world, m->id, STR("a"), &e, &problem),
+              FLEET_CONFLICT);
+    tear_down();
+}
+
+/* Those that promotions make count as well; a dry run says so too. */
+static void test_a_model_has_as_many_deployments_as_it_may(void)
+{
+    struct fleet_promotion *p;
+    struct fleet_deployment *d;
+    struct fleet_plan plan;
+
+    set_up();
+    environment("staging");
+    d = serving("production");
+    world.quotas[QUOTA_DEPLOYMENTS] = 1;
+    struct fleet_promote promote = {
+        .environment = fleet_find_environment_of(fleet, model->id, STR("staging"))->object.key,
+        .deployment = d->id};
+    CHECK_INT(fleet_plan_promotion(fleet, &world, &promote, &plan, &problem), FLEET_QUOTA);
+    CHECK_INT(fleet_promote(fleet, &world, &promote, &p, &problem), FLEET_QUOTA);
+    struct fleet_push push = {.model = model->id, .package = PACKAGE, .development = true};
+    CHECK_INT(fleet_push(fleet, &world, &push, &d, &problem), FLEET_QUOTA);
+    world.quotas[QUOTA_DEPLOYMENTS] = 2;
+    CHECK_INT(fleet_push(fleet, &world, &push, &d, &problem), FLEET_OK);
+    CHECK_INT(fleet_push(fleet, &world, &push, &d, &problem), FLEET_OK); /* instead of the first */
+    CHECK_INT(fleet_promote(fleet, &world, &promote, &p, &problem), FLEET_QUOTA);
+    CHECK_STR(str_of(problem.message), "the model has 2 deployments, and "
+                                       "quotas.deployments_per_model allows 2: delete some first");
+    tear_down();
+}
+
 static void test_a_deleted_environment_holds_nothing(void)
 {
     set_up();
@@ -213,6 +271,8 @@ static void test_settings_have_ranges(void)
 int main(void)
 {
     RUN(test_a_model_comes_with_production);
+    RUN(test_a_team_has_as_many_as_it_may);
+    RUN(test_a_model_has_as_many_deployments_as_it_may);
     RUN(test_a_deleted_environment_holds_nothing);
     RUN(test_a_deleted_model_leaves_its_history);
     RUN(test_deployments_that_may_be_deleted);
