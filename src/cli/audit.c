@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -48,12 +49,12 @@ int cli_audit(int argc, char **argv)
         .about = "Prints changes of policy, newest first: who, when, what, before and after.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
     json_t *answer = NULL;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    int status = ask(argv[0], object, limit, &answer);
+    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
+        return status;
+    status = ask(argv[0], object, limit, &answer);
     if (status == CLI_OK && as_json)
         client_print_json(answer);
     else if (status == CLI_OK)

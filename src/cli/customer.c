@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -113,16 +114,12 @@ static int edit(int argc, char **argv, enum customer_edit kind)
         /* `clear` is for update only. */
         .n_options = COUNT_OF(options) - (kind == CUSTOMER_NEW),
     };
-    int operands = 0, status = CLI_USAGE;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed == CLI_PARSED_HELP) {
-        status = CLI_OK;
-    } else if (parsed == CLI_PARSED && operands != 1) {
-        fprintf(stderr, "ambit %s: the customer's id is expected, once\n", argv[0]);
-    } else if (parsed == CLI_PARSED) {
+    if (words_take(&syntax, argc, argv, 1, "the customer's id is expected, once", &status)) {
         json_t *body = body_of(argv[0], argv[1], &w);
 
+        status = CLI_USAGE;
         if (body)
             status = call_and_print(argv[0], "POST",
                                     kind == CUSTOMER_NEW ? "/customer/new" : "/customer/update",
@@ -148,25 +145,21 @@ static int run_update(int argc, char **argv)
 
 static int run_info(int argc, char **argv)
 {
-    int as_json = 0, operands = 0;
+    int as_json = 0;
     const struct cli_option options[] = {
         {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0}};
     const struct cli_syntax syntax = {
         .usage = "ambit customer info ID", .options = options, .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
     struct buf path;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1) {
-        fprintf(stderr, "ambit %s: the customer's id is expected, once\n", argv[0]);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, 1, "the customer's id is expected, once", &status))
+        return status;
     buf_init(&path, 0);
     buf_put_str(&path, STR("/customer/info?end_user_id="));
     client_put_encoded(&path, argv[1]);
     buf_put_char(&path, '\0');
-    int status = call_and_print(argv[0], "GET", path.p, NULL, as_json);
+    status = call_and_print(argv[0], "GET", path.p, NULL, as_json);
     buf_deinit(&path);
     return status;
 }
@@ -185,16 +178,16 @@ static int run_list(int argc, char **argv)
                                       .about = "Customers in the order of their ids.",
                                       .options = options,
                                       .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
     struct buf path;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
+        return status;
     buf_init(&path, 0);
     buf_printf(&path, "/customer/list?limit=%llu&after=", (unsigned long long)limit);
     client_put_encoded(&path, after ? after : "");
     buf_put_char(&path, '\0');
-    int status = call_and_print(argv[0], "GET", path.p, NULL, as_json);
+    status = call_and_print(argv[0], "GET", path.p, NULL, as_json);
     buf_deinit(&path);
     return status;
 }

@@ -8,10 +8,9 @@
 #include "cli/external.h"
 #include "cli/registry.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
-
-#define ONE_DEPLOYMENT "a model and a deployment are expected"
 
 static int run_list(int argc, char **argv)
 {
@@ -24,58 +23,67 @@ static int run_list(int argc, char **argv)
 
     return registry_run_list(&(struct registry_list){.usage = "ambit deployments list MODEL",
                                                      .path = "/v1/models/{}/deployments",
-                                                     .operands = "a model is expected, once",
                                                      .table = &table},
                              argc, argv);
 }
 
-/* A verb without options of its own on one deployment. */
-static int on_one(int argc, char **argv, const char *usage, const char *about, const char *method,
-                  const char *path, const char *done)
-{
-    return registry_run(&(struct registry_verb){.usage = usage,
-                                                .about = about,
-                                                .operands = ONE_DEPLOYMENT,
-                                                .method = method,
-                                                .path = path,
-                                                .done = done},
-                        argc, argv);
-}
-
 static int run_get(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit deployments get MODEL DEPLOYMENT",
-                  "A deployment is named by its id or its name, or \"production\" or "
-                  "\"development\",\nhere and in all other commands.",
-                  "GET", "/v1/models/{}/deployments/{}", NULL);
+    return registry_run(
+        &(struct registry_verb){
+            .usage = "ambit deployments get MODEL DEPLOYMENT",
+            .about = "A deployment is named by its id or its name, or \"production\" or "
+                     "\"development\",\nhere and in all other commands.",
+            .method = "GET",
+            .path = "/v1/models/{}/deployments/{}"},
+        argc, argv);
 }
 
 static int run_activate(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit deployments activate MODEL DEPLOYMENT",
-                  "Starts a deployment that was deactivated.", "POST",
-                  "/v1/models/{}/deployments/{}/activate", "activated");
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit deployments activate MODEL DEPLOYMENT",
+                                .about = "Starts a deployment that was deactivated.",
+                                .method = "POST",
+                                .path = "/v1/models/{}/deployments/{}/activate",
+                                .done = "activated"},
+        argc, argv);
 }
 
 static int run_deactivate(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit deployments deactivate MODEL DEPLOYMENT",
-                  "Stops it: it answers 404 and uses nothing until it is activated.", "POST",
-                  "/v1/models/{}/deployments/{}/deactivate", "deactivated");
+    return registry_run(
+        &(struct registry_verb){
+            .usage = "ambit deployments deactivate MODEL DEPLOYMENT",
+            .about = "Stops it: it answers 404 and uses nothing until it is activated.",
+            .method = "POST",
+            .path = "/v1/models/{}/deployments/{}/deactivate",
+            .done = "deactivated"},
+        argc, argv);
 }
 
 static int run_wake(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit deployments wake MODEL DEPLOYMENT",
-                  "Has one that is scaled to zero start before a request comes.", "POST",
-                  "/v1/models/{}/deployments/{}/wake", "woken");
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit deployments wake MODEL DEPLOYMENT",
+                                .about =
+                                    "Has one that is scaled to zero start before a request comes.",
+                                .method = "POST",
+                                .path = "/v1/models/{}/deployments/{}/wake",
+                                .done = "woken"},
+        argc, argv);
 }
 
 static int run_delete(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit deployments delete MODEL DEPLOYMENT",
-                  "Refused while it is in an environment, and for a model's only deployment.",
-                  "DELETE", "/v1/models/{}/deployments/{}", "deleted");
+    return registry_run(
+        &(struct registry_verb){
+            .usage = "ambit deployments delete MODEL DEPLOYMENT",
+            .about = "Refused while it is in an environment, and for a model's only deployment.",
+            .method = "DELETE",
+            .path = "/v1/models/{}/deployments/{}",
+            .done = "deleted"},
+        argc, argv);
 }
 
 static void print_retry(const json_t *answer)
@@ -92,7 +100,6 @@ static int run_retry(int argc, char **argv)
 {
     return registry_run(&(struct registry_verb){.usage = "ambit deployments retry MODEL DEPLOYMENT",
                                                 .about = "Builds or starts a failed one again.",
-                                                .operands = ONE_DEPLOYMENT,
                                                 .method = "POST",
                                                 .path = "/v1/models/{}/deployments/{}/retry",
                                                 .print = print_retry},
@@ -114,7 +121,6 @@ static int run_config(int argc, char **argv)
     return registry_run(
         &(struct registry_verb){.usage = "ambit deployments config MODEL DEPLOYMENT",
                                 .about = "The config.yaml that it was pushed with.",
-                                .operands = ONE_DEPLOYMENT,
                                 .method = "GET",
                                 .path = "/v1/models/{}/deployments/{}/config",
                                 .print = print_config},
@@ -130,12 +136,7 @@ static int update_body(const char *command, void *ctx, json_t **ret_body)
 
     *ret_body = json_incref(json_object_get(body, "autoscaling_settings"));
     json_decref(body);
-    if (status == CLI_OK && !*ret_body) {
-        fprintf(stderr, "ambit %s: nothing to change; `ambit %s --help` lists the settings\n",
-                command, command);
-        status = CLI_USAGE;
-    }
-    return status;
+    return status == CLI_OK && !*ret_body ? words_nothing_to_change(command) : status;
 }
 
 static int run_update(int argc, char **argv)
@@ -148,7 +149,6 @@ static int run_update(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit deployments update MODEL DEPLOYMENT OPTION ...",
                                 .about = "Changes its autoscaling until its environment says "
                                          "otherwise.",
-                                .operands = ONE_DEPLOYMENT,
                                 .method = "PATCH",
                                 .path = "/v1/models/{}/deployments/{}/autoscaling_settings",
                                 .options = options,
@@ -191,7 +191,6 @@ static int run_promote(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit deployments promote MODEL DEPLOYMENT [OPTION ...]",
                                 .about = "Promotes it to production. For other environments, for "
                                          "a plan, and for waiting: `ambit env promote`.",
-                                .operands = ONE_DEPLOYMENT,
                                 .method = "POST",
                                 .path = "/v1/models/{}/deployments/{}/promote",
                                 .options = options,
@@ -214,7 +213,6 @@ static int run_replicas(int argc, char **argv)
         &(struct registry_list){.usage = "ambit deployments replicas MODEL DEPLOYMENT",
                                 .about = "Its replicas, with the plane and region of each one.",
                                 .path = "/v1/models/{}/deployments/{}/replicas",
-                                .operands = ONE_DEPLOYMENT,
                                 .table = &table},
         argc, argv);
 }
@@ -224,7 +222,6 @@ static int run_terminate(int argc, char **argv)
     return registry_run(
         &(struct registry_verb){.usage = "ambit deployments terminate MODEL DEPLOYMENT REPLICA",
                                 .about = "Ends one replica; another one takes its place.",
-                                .operands = "a model, a deployment and a replica are expected",
                                 .method = "DELETE",
                                 .path = "/v1/models/{}/deployments/{}/replicas/{}",
                                 .done = "terminated"},

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -29,12 +30,12 @@ static int run_list(int argc, char **argv)
             "Lists endpoints with their regions, how those are known, and who is out of service.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
     json_t *answer = NULL;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    int status = client_call(argv[0], "GET", "/v1/endpoints", NULL, &answer);
+    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
+        return status;
+    status = client_call(argv[0], "GET", "/v1/endpoints", NULL, &answer);
     if (status == CLI_OK && as_json)
         client_print_json(answer);
     else if (status == CLI_OK)
@@ -65,13 +66,7 @@ static int change(const char *command, const char *id, const char *action, const
     return status;
 }
 
-static int expect_id(const char *command, int operands)
-{
-    if (operands == 1)
-        return CLI_OK;
-    fprintf(stderr, "ambit %s: the endpoint's id is expected, once\n", command);
-    return CLI_USAGE;
-}
+#define ONE_ENDPOINT "the endpoint's id is expected, once"
 
 static int run_withdraw(int argc, char **argv)
 {
@@ -83,15 +78,12 @@ static int run_withdraw(int argc, char **argv)
         .about = "Takes it out of service: no request goes there from then on.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    int operands = 0;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (expect_id(argv[0], operands) != CLI_OK)
-        return CLI_USAGE;
+    if (!words_take(&syntax, argc, argv, 1, ONE_ENDPOINT, &status))
+        return status;
     json_t *body = reason ? json_pack("{s:s}", "reason", reason) : json_object();
-    int status = change(argv[0], argv[1], "withdraw", body);
+    status = change(argv[0], argv[1], "withdraw", body);
     json_decref(body);
     return status;
 }
@@ -103,14 +95,11 @@ static int run_return(int argc, char **argv)
         .about =
             "Returns it to service, after an operator or an answer that contradicted its region "
             "took it out.\nWhat it had been learnt to be is forgotten."};
-    int operands = 0;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    return expect_id(argv[0], operands) == CLI_OK
-               ? change(argv[0], argv[1], "return_to_service", NULL)
-               : CLI_USAGE;
+    if (words_take(&syntax, argc, argv, 1, ONE_ENDPOINT, &status))
+        status = change(argv[0], argv[1], "return_to_service", NULL);
+    return status;
 }
 
 int cli_endpoint(int argc, char **argv)

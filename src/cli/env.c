@@ -4,10 +4,9 @@
 #include "cli/env_settings.h"
 #include "cli/promote.h"
 #include "cli/registry.h"
+#include "cli/words.h"
 
 #include <stdio.h>
-
-#define ONE_ENVIRONMENT "a model and an environment are expected"
 
 static int run_list(int argc, char **argv)
 {
@@ -24,48 +23,50 @@ static int run_list(int argc, char **argv)
 
     return registry_run_list(&(struct registry_list){.usage = "ambit env list MODEL",
                                                      .path = "/v1/models/{}/environments",
-                                                     .operands = "a model is expected, once",
                                                      .table = &table},
                              argc, argv);
 }
 
-static int on_one(int argc, char **argv, const char *usage, const char *about, const char *method,
-                  const char *path, const char *done)
-{
-    return registry_run(&(struct registry_verb){.usage = usage,
-                                                .about = about,
-                                                .operands = ONE_ENVIRONMENT,
-                                                .method = method,
-                                                .path = path,
-                                                .done = done},
-                        argc, argv);
-}
-
 static int run_get(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit env get MODEL ENVIRONMENT", NULL, "GET",
-                  "/v1/models/{}/environments/{}", NULL);
+    return registry_run(&(struct registry_verb){.usage = "ambit env get MODEL ENVIRONMENT",
+                                                .method = "GET",
+                                                .path = "/v1/models/{}/environments/{}"},
+                        argc, argv);
 }
 
 static int run_delete(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit env delete MODEL ENVIRONMENT",
-                  "Its calls answer 404 from then on, and it uses nothing. Production can't be "
-                  "deleted.",
-                  "DELETE", "/v1/models/{}/environments/{}", "deleted");
+    return registry_run(
+        &(struct registry_verb){
+            .usage = "ambit env delete MODEL ENVIRONMENT",
+            .about = "Its calls answer 404 from then on, and it uses nothing. Production can't be "
+                     "deleted.",
+            .method = "DELETE",
+            .path = "/v1/models/{}/environments/{}",
+            .done = "deleted"},
+        argc, argv);
 }
 
 static int run_activate(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit env activate MODEL ENVIRONMENT",
-                  "Starts its deployment after `ambit env deactivate`.", "POST",
-                  "/v1/models/{}/environments/{}/activate", "activated");
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit env activate MODEL ENVIRONMENT",
+                                .about = "Starts its deployment after `ambit env deactivate`.",
+                                .method = "POST",
+                                .path = "/v1/models/{}/environments/{}/activate",
+                                .done = "activated"},
+        argc, argv);
 }
 
 static int run_deactivate(int argc, char **argv)
 {
-    return on_one(argc, argv, "ambit env deactivate MODEL ENVIRONMENT", "Stops its deployment.",
-                  "POST", "/v1/models/{}/environments/{}/deactivate", "deactivated");
+    return registry_run(&(struct registry_verb){.usage = "ambit env deactivate MODEL ENVIRONMENT",
+                                                .about = "Stops its deployment.",
+                                                .method = "POST",
+                                                .path = "/v1/models/{}/environments/{}/deactivate",
+                                                .done = "deactivated"},
+                        argc, argv);
 }
 
 static int run_promotions(int argc, char **argv)
@@ -81,7 +82,6 @@ static int run_promotions(int argc, char **argv)
         &(struct registry_list){.usage = "ambit env promotions MODEL ENVIRONMENT",
                                 .about = "The promotions to it, newest first.",
                                 .path = "/v1/models/{}/environments/{}/promotions",
-                                .operands = ONE_ENVIRONMENT,
                                 .table = &table},
         argc, argv);
 }
@@ -92,7 +92,6 @@ static int run_cancel(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit env cancel MODEL ENVIRONMENT",
                                 .about = "Cancels the promotion that is in progress: traffic, "
                                          "settings and replicas stay as they were.",
-                                .operands = ONE_ENVIRONMENT,
                                 .method = "POST",
                                 .path = "/v1/models/{}/environments/{}/cancel_promotion",
                                 .print = registry_print_status},
@@ -106,13 +105,9 @@ static int update_body(const char *command, void *ctx, json_t **ret_body)
     json_t *body = json_object();
     int status = env_settings_put(command, ctx, body);
 
-    if (status == CLI_OK && json_object_size(body) == 0) {
-        fprintf(stderr, "ambit %s: nothing to change; `ambit %s --help` lists the settings\n",
-                command, command);
-        status = CLI_USAGE;
-    }
     *ret_body = body;
-    return status;
+    return status == CLI_OK && json_object_size(body) == 0 ? words_nothing_to_change(command)
+                                                           : status;
 }
 
 static int run_update(int argc, char **argv)
@@ -124,7 +119,6 @@ static int run_update(int argc, char **argv)
     int status = registry_run(
         &(struct registry_verb){.usage = "ambit env update MODEL ENVIRONMENT OPTION ...",
                                 .about = "Changes what is said and leaves the rest.",
-                                .operands = ONE_ENVIRONMENT,
                                 .method = "PATCH",
                                 .path = "/v1/models/{}/environments/{}",
                                 .options = options,
@@ -181,19 +175,14 @@ static int run_create(int argc, char **argv)
                  "it.\nNames have lower-case letters, digits and hyphens.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    int operands = 0, status = CLI_USAGE;
+    int status;
 
     env_settings_options(&w.settings, options);
     options[ENV_SETTINGS_OPTIONS] = (struct cli_option){
         "team", CLI_OPTION_TEXT, &w.team, "TEAM", "the model's team, by name or id", 0};
     options[ENV_SETTINGS_OPTIONS + 1] = (struct cli_option){
         "json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
-    if (parsed == CLI_PARSED_HELP)
-        status = CLI_OK;
-    else if (parsed == CLI_PARSED && operands != 2)
-        fprintf(stderr, "ambit %s: %s\n", argv[0], ONE_ENVIRONMENT);
-    else if (parsed == CLI_PARSED)
+    if (words_take(&syntax, argc, argv, 2, "a model and an environment are expected", &status))
         status = create(argv[0], &w, argv[1], argv[2]);
     env_settings_deinit(&w.settings);
     return status;

@@ -5,6 +5,7 @@
 #include "cli/registry.h"
 #include "cli/table.h"
 #include "cli/wait.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -119,14 +120,13 @@ int deployments_run_create(int argc, char **argv)
         .about = "Adds a server that others run. `ambit push` deploys a package.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    int operands = 0;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    static const char expected[] = "a model, --url and --region are expected";
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1 || !w.url || !w.region) {
-        fprintf(stderr, "ambit %s: a model, --url and --region are expected\n", argv[0]);
-        return CLI_USAGE;
-    }
-    return create(argv[0], &w, argv[1]);
+    if (!words_take(&syntax, argc, argv, 1, expected, &status))
+        return status;
+    if (w.url && w.region)
+        return create(argv[0], &w, argv[1]);
+    fprintf(stderr, "ambit %s: %s\n", argv[0], expected);
+    return CLI_USAGE;
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cli/registry.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -54,7 +55,7 @@ static int call(const char *command, const char *method, const char *team, const
 static int run_get(int argc, char **argv)
 {
     const char *team = NULL;
-    int as_json = 0, operands = 0;
+    int as_json = 0;
     const struct cli_option options[] = {
         {"team", CLI_OPTION_TEXT, &team, "TEAM", "its team, by name or id", 0},
         {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0},
@@ -62,14 +63,10 @@ static int run_get(int argc, char **argv)
     const struct cli_syntax syntax = {.usage = "ambit group get NAME [--team TEAM]",
                                       .options = options,
                                       .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1) {
-        fprintf(stderr, "ambit %s: an environment's name is expected, once\n", argv[0]);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, 1, "an environment's name is expected, once", &status))
+        return status;
     return call(argv[0], "GET", team, argv[1], NULL, as_json);
 }
 
@@ -220,14 +217,9 @@ static int run_set(int argc, char **argv)
                  "A new rule replaces the old one as a whole, and binds what runs at once.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    int operands = 0, status = CLI_USAGE;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed == CLI_PARSED_HELP)
-        status = CLI_OK;
-    else if (parsed == CLI_PARSED && operands != 1)
-        fprintf(stderr, "ambit %s: an environment's name is expected, once\n", argv[0]);
-    else if (parsed == CLI_PARSED)
+    if (words_take(&syntax, argc, argv, 1, "an environment's name is expected, once", &status))
         status = set(argv[0], argv[1], &w);
     mem_free(w.allow.items);
     mem_free(w.exclude.items);

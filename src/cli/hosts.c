@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cli/registry.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -113,9 +114,9 @@ int cli_hosts(int argc, char **argv)
                  "and serves in its rule only.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
+        return status;
     return run(argv[0], &w);
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/registry.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -139,6 +140,16 @@ static int create(const char *command, const char *name, const struct key_words 
     return status;
 }
 
+static int create_either(const char *command, const char *name, const struct key_words *w)
+{
+    const char *conflict = conflict_of(w);
+
+    if (!conflict)
+        return w->type ? create_typed(command, name, w) : create(command, name, w);
+    fprintf(stderr, "ambit %s: %s\n", command, conflict);
+    return CLI_USAGE;
+}
+
 static int run_new(int argc, char **argv)
 {
     struct key_words w = {0};
@@ -169,17 +180,10 @@ static int run_new(int argc, char **argv)
         .about = "Makes an API key and prints its text, once, on standard output.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    int operands = 0, status = CLI_USAGE;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed == CLI_PARSED_HELP)
-        status = CLI_OK;
-    else if (parsed == CLI_PARSED && operands != 1)
-        fprintf(stderr, "ambit %s: a name for the key is expected, once\n", argv[0]);
-    else if (parsed == CLI_PARSED && conflict_of(&w))
-        fprintf(stderr, "ambit %s: %s\n", argv[0], conflict_of(&w));
-    else if (parsed == CLI_PARSED)
-        status = w.type ? create_typed(argv[0], argv[1], &w) : create(argv[0], argv[1], &w);
+    if (words_take(&syntax, argc, argv, 1, "a name for the key is expected, once", &status))
+        status = create_either(argv[0], argv[1], &w);
     mem_free(w.models.items);
     mem_free(w.environments.items);
     mem_free(w.scopes.items);
@@ -204,12 +208,12 @@ static int run_list(int argc, char **argv)
         {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0}};
     const struct cli_syntax syntax = {
         .usage = "ambit key list", .options = options, .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
     json_t *answer = NULL;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    int status = client_call(argv[0], "GET", "/v1/keys", NULL, &answer);
+    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
+        return status;
+    status = client_call(argv[0], "GET", "/v1/keys", NULL, &answer);
     if (status == CLI_OK && as_json)
         client_print_json(answer);
     else if (status == CLI_OK)
@@ -220,24 +224,19 @@ static int run_list(int argc, char **argv)
 
 static int run_delete(int argc, char **argv)
 {
-    int operands = 0;
     const struct cli_syntax syntax = {.usage = "ambit key delete ID",
                                       .about = "Its requests are refused from then on."};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
     json_t *answer = NULL;
     struct buf path;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1) {
-        fprintf(stderr, "ambit %s: the key's id (or name) is expected, once\n", argv[0]);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, 1, "the key's id (or name) is expected, once", &status))
+        return status;
     buf_init(&path, 0);
     buf_put_str(&path, STR("/v1/keys/"));
     client_put_encoded(&path, argv[1]);
     buf_put_char(&path, '\0');
-    int status = client_call(argv[0], "DELETE", path.p, NULL, &answer);
+    status = client_call(argv[0], "DELETE", path.p, NULL, &answer);
     if (status == CLI_OK)
         printf("deleted: %s\n", table_text(answer, "id"));
     client_warn_if_pending(argv[0], answer);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "cli/registry.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -25,7 +26,6 @@ static int run_get(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit models get MODEL",
                                 .about = "A model is named by its id or its name, here and in "
                                          "all other commands.",
-                                .operands = "a model is expected, once",
                                 .method = "GET",
                                 .path = "/v1/models/{}"},
         argc, argv);
@@ -37,7 +37,6 @@ static int run_delete(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit models delete MODEL",
                                 .about = "Deletes it with its environments and deployments. What "
                                          "runs is stopped; billing history stays.",
-                                .operands = "a model is expected, once",
                                 .method = "DELETE",
                                 .path = "/v1/models/{}",
                                 .done = "deleted"},
@@ -52,26 +51,16 @@ struct words {
 static int create(const char *command, const char *name, const struct words *w)
 {
     CLEANUP_FREE char *path = registry_collection(w->team, "models");
-    json_t *body = json_pack("{s:s}", "name", name), *answer = NULL;
+    json_t *body = json_pack("{s:s}", "name", name);
 
     if (w->chain)
         json_object_set_new(body, "kind", json_string("chain"));
-    int status = client_call(command, "POST", path, body, &answer);
-
-    if (status == CLI_OK && w->as_json)
-        client_print_json(answer);
-    else if (status == CLI_OK)
-        registry_print_made(registry_model_of(answer), "id", "name");
-    client_warn_if_pending(command, answer);
-    json_decref(answer);
-    json_decref(body);
-    return status;
+    return registry_make(command, path, body, "id", "name", w->as_json);
 }
 
 static int run_create(int argc, char **argv)
 {
     struct words w = {0};
-    int operands = 0;
     const struct cli_option options[] = {
         {"chain", CLI_OPTION_FLAG, &w.chain, NULL, "its host begins with chain-", 0},
         {"team", CLI_OPTION_TEXT, &w.team, "TEAM", "whose it is, by name or id", 0},
@@ -83,14 +72,10 @@ static int run_create(int argc, char **argv)
                  "the first push.\nIts environment \"production\" is there from the beginning.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1) {
-        fprintf(stderr, "ambit %s: a name for the model is expected, once\n", argv[0]);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, 1, "a name for the model is expected, once", &status))
+        return status;
     return create(argv[0], argv[1], &w);
 }
 

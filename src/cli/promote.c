@@ -4,6 +4,7 @@
 #include "cli/registry.h"
 #include "cli/table.h"
 #include "cli/wait.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -96,16 +97,11 @@ int env_run_promote(int argc, char **argv)
                  "A promotion that fails leaves everything as it was.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    int operands = 0;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 3) {
-        fprintf(stderr, "ambit %s: a model, an environment and a deployment are expected\n",
-                argv[0]);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, 3, "a model, an environment and a deployment are expected",
+                    &status))
+        return status;
     w.model = argv[1];
     w.environment = argv[2];
     w.deployment = argv[3];

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -79,12 +80,12 @@ static int list(int argc, char **argv)
         .options = options,
         .n_options = COUNT_OF(options),
     };
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
     json_t *answer = NULL;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    int status = client_call(argv[0], "GET", "/v1/regions", NULL, &answer);
+    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
+        return status;
+    status = client_call(argv[0], "GET", "/v1/regions", NULL, &answer);
     if (status == CLI_OK && as_json)
         client_print_json(answer);
     else if (status == CLI_OK && zones)

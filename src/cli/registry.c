@@ -3,11 +3,12 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-enum { OPTIONS_MAX = 24 };
+enum { OPTIONS_MAX = 24, EXPECTED_BYTES = 128 };
 
 /* --- paths */
 
@@ -238,6 +239,22 @@ void registry_print_made(const json_t *object, const char *id, const char *name)
     printf("%s  %s\n", table_text(object, id), table_text(object, name));
 }
 
+int registry_make(const char *command, const char *path, json_t *body, const char *id,
+                  const char *name, int as_json)
+{
+    json_t *answer = NULL;
+    int status = client_call(command, "POST", path, body, &answer);
+
+    if (status == CLI_OK && as_json)
+        client_print_json(answer);
+    else if (status == CLI_OK)
+        registry_print_made(registry_model_of(answer), id, name);
+    client_warn_if_pending(command, answer);
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
 void registry_print_status(const json_t *answer)
 {
     const char *message = table_text(answer, "message");
@@ -264,6 +281,49 @@ static int holes_of(const char *pattern)
     for (; pattern && (pattern = strstr(pattern, "{}")); pattern += 2)
         n++;
     return n;
+}
+
+/* What the "{}" behind a collection's name stands for. */
+static const char *operand_of(str before)
+{
+    static const struct {
+        str collection;
+        const char *name;
+    } operands[] = {
+        {STR_INIT("/models/"), "a model"},
+        {STR_INIT("/environments/"), "an environment"},
+        {STR_INIT("/deployments/"), "a deployment"},
+        {STR_INIT("/replicas/"), "a replica"},
+        {STR_INIT("/users/"), "a user"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(operands); i++)
+        if (str_ends(before, operands[i].collection))
+            return operands[i].name;
+    assert(!"a collection without a name for what is in it");
+    return NULL;
+}
+
+/* "a model and a deployment are expected"; how many those are. */
+static int say_expected(const char *pattern, char ret_text[EXPECTED_BYTES])
+{
+    int wanted = holes_of(pattern), i = 0;
+    struct buf text;
+
+    assert(wanted <= REGISTRY_OPERANDS_MAX);
+    buf_init(&text, 0);
+    for (const char *at = pattern; i < wanted; i++, at += 2) {
+        at = strstr(at, "{}");
+        buf_printf(&text, "%s%s",
+                   !i                ? ""
+                   : i == wanted - 1 ? " and "
+                                     : ", ",
+                   operand_of(str_make(pattern, (size_t)(at - pattern))));
+    }
+    buf_printf(&text, "%s%c", wanted == 1 ? " is expected, once" : " are expected", '\0');
+    snprintf(ret_text, EXPECTED_BYTES, "%s", text.p);
+    buf_deinit(&text);
+    return wanted;
 }
 
 /* NULL after a message. */
@@ -338,6 +398,7 @@ static int call_verb(const struct registry_verb *verb, const char *command, char
 int registry_run(const struct registry_verb *verb, int argc, char **argv)
 {
     struct common c = {0};
+    char expected[EXPECTED_BYTES];
     struct cli_option options[OPTIONS_MAX];
     const struct cli_syntax syntax = {
         .usage = verb->usage,
@@ -346,17 +407,12 @@ int registry_run(const struct registry_verb *verb, int argc, char **argv)
         .n_options = all_options(verb->options, verb->n_options, of_a_model(verb->path), &c,
                                  "print the server's answer as it is", options),
     };
-    int operands = 0, wanted = holes_of(verb->path), status = CLI_OK;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, wanted ? &operands : NULL);
+    int wanted = say_expected(verb->path, expected), status;
     json_t *body = NULL;
 
-    assert(wanted <= REGISTRY_OPERANDS_MAX);
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != wanted) {
-        fprintf(stderr, "ambit %s: %s\n", argv[0], verb->operands);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, wanted, expected, &status))
+        return status;
+    status = CLI_OK;
     if (verb->body)
         status = verb->body(argv[0], verb->ctx, &body);
     if (status == CLI_OK)
@@ -386,6 +442,7 @@ int registry_run_list(const struct registry_list *list, int argc, char **argv)
 {
     struct common c = {0};
     bool of_team = list->of_teams || of_a_model(list->path);
+    char expected[EXPECTED_BYTES];
     struct cli_option options[OPTIONS_MAX];
     const struct cli_syntax syntax = {
         .usage = list->usage,
@@ -393,15 +450,10 @@ int registry_run_list(const struct registry_list *list, int argc, char **argv)
         .options = options,
         .n_options = all_options(NULL, 0, of_team, &c, "print the rows as JSON", options),
     };
-    int operands = 0, wanted = holes_of(list->path);
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, wanted ? &operands : NULL);
+    int wanted = say_expected(list->path, expected), status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != wanted) {
-        fprintf(stderr, "ambit %s: %s\n", argv[0], list->operands);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, wanted, expected, &status))
+        return status;
     CLEANUP_FREE char *path = list->of_teams ? registry_collection(c.team, list->of_teams)
                                              : path_of(list->path, argv[0], argv + 1, &c);
     return path ? print_list(list, argv[0], path, &c) : CLI_FAILED;

@@ -39,15 +39,18 @@ const json_t *registry_model_of(const json_t *answer);
 /* "id  name", of what was made. */
 void registry_print_made(const json_t *object, const char *id, const char *name);
 
+/* POSTs the body, whose reference it takes, and prints what was made so, or the answer as JSON. */
+int registry_make(const char *command, const char *path, json_t *body, const char *id,
+                  const char *name, int as_json);
+
 /* "STATUS: message", of an answer that has both. */
 void registry_print_status(const json_t *answer);
 
 /* A verb that is one call. */
 struct registry_verb {
     const char *usage, *about;
-    const char *operands; /* "a model and a deployment are expected" */
     const char *method;
-    /* A pattern with an operand for each "{}"; the first is a model if it begins "/v1/models/{}".
+    /* A pattern with an operand for each "{}", which its collection names: a model after "models/".
      */
     const char *path;
     const struct cli_option *options; /* beside --json and, for a model, --team; may be NULL */
@@ -72,7 +75,6 @@ struct registry_table {
 struct registry_list {
     const char *usage, *about;
     const char *path;     /* a pattern as above */
-    const char *operands; /* as above */
     const char *of_teams; /* "models" of "/v1/models" and "/v1/teams/{}/models"; NULL: path */
     const struct registry_table *table;
 };

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "cli/client.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -21,13 +22,13 @@ int cli_reload(int argc, char **argv)
         .options = options,
         .n_options = COUNT_OF(options),
     };
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
     json_t *answer = NULL;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
+        return status;
     json_t *body = json_pack("{s:b}", "allow_widening", allow_widening);
-    int status = client_call(argv[0], "POST", "/v1/reload", body, &answer);
+    status = client_call(argv[0], "POST", "/v1/reload", body, &answer);
     if (status == CLI_OK && as_json)
         client_print_json(answer);
     else if (status == CLI_OK)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -105,14 +106,14 @@ static int run_residency(int argc, char **argv)
         .options = options,
         .n_options = COUNT_OF(options),
     };
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, NULL);
     json_t *answer = NULL;
     char path[64];
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
+    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
+        return status;
     snprintf(path, sizeof(path), "/v1/reports/residency?days=%llu", (unsigned long long)days);
-    int status = client_call(argv[0], "GET", path, NULL, &answer);
+    status = client_call(argv[0], "GET", path, NULL, &answer);
     if (status == CLI_OK && as_json)
         client_print_json(answer);
     else if (status == CLI_OK)

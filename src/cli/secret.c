@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cli/read_value.h"
 #include "cli/registry.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -73,18 +74,13 @@ static int run_set(int argc, char **argv)
                  "Replicas that start from then on have the new value.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    int operands = 0;
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1) {
-        fprintf(stderr,
-                "ambit %s: a name is expected, once; the value comes from a file or "
-                "standard input\n",
-                argv[0]);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, 1,
+                    "a name is expected, once; the value comes from a file or "
+                    "standard input",
+                    &status))
+        return status;
     if (!w.value_file && isatty(STDIN_FILENO)) {
         fprintf(stderr, "ambit %s: pipe the value in, or name its file with --value-file\n",
                 argv[0]);
@@ -98,25 +94,20 @@ static int run_set(int argc, char **argv)
 static int run_delete(int argc, char **argv)
 {
     const char *team = NULL;
-    int operands = 0;
     const struct cli_option options[] = {
         {"team", CLI_OPTION_TEXT, &team, "TEAM", "whose it is, by name or id", 0}};
     const struct cli_syntax syntax = {.usage = "ambit secret delete NAME [--team TEAM]",
                                       .options = options,
                                       .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
     json_t *answer = NULL;
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1) {
-        fprintf(stderr, "ambit %s: a name is expected, once\n", argv[0]);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, 1, "a name is expected, once", &status))
+        return status;
     const char *words[] = {team, argv[1]};
     CLEANUP_FREE char *path = team ? registry_path("/v1/teams/{}/secrets/{}", words)
                                    : registry_path("/v1/secrets/{}", words + 1);
-    int status = client_call(argv[0], "DELETE", path, NULL, &answer);
+    status = client_call(argv[0], "DELETE", path, NULL, &answer);
     if (status == CLI_OK)
         printf("deleted: %s\n", argv[1]);
     client_warn_if_pending(argv[0], answer);

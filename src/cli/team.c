@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "cli/registry.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -16,37 +17,19 @@ static int run_list(int argc, char **argv)
         argc, argv);
 }
 
-static int create(const char *command, const char *name, int as_json)
-{
-    json_t *body = json_pack("{s:s}", "name", name), *answer = NULL;
-    int status = client_call(command, "POST", "/v1/teams", body, &answer);
-
-    if (status == CLI_OK && as_json)
-        client_print_json(answer);
-    else if (status == CLI_OK)
-        registry_print_made(answer, "id", "name");
-    client_warn_if_pending(command, answer);
-    json_decref(answer);
-    json_decref(body);
-    return status;
-}
-
 static int run_create(int argc, char **argv)
 {
-    int as_json = 0, operands = 0;
+    int as_json = 0;
     const struct cli_option options[] = {
         {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0}};
     const struct cli_syntax syntax = {
         .usage = "ambit team create NAME", .options = options, .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1) {
-        fprintf(stderr, "ambit %s: a name for the team is expected, once\n", argv[0]);
-        return CLI_USAGE;
-    }
-    return create(argv[0], argv[1], as_json);
+    if (!words_take(&syntax, argc, argv, 1, "a name for the team is expected, once", &status))
+        return status;
+    return registry_make(argv[0], "/v1/teams", json_pack("{s:s}", "name", argv[1]), "id", "name",
+                         as_json);
 }
 
 int cli_team(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/registry.h"
 #include "cli/table.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -21,7 +22,6 @@ static int run_list(int argc, char **argv)
 static int run_get(int argc, char **argv)
 {
     return registry_run(&(struct registry_verb){.usage = "ambit user get USER",
-                                                .operands = "a user's id is expected, once",
                                                 .method = "GET",
                                                 .path = "/v1/users/{}"},
                         argc, argv);
@@ -40,7 +40,6 @@ static int run_delete(int argc, char **argv)
 {
     return registry_run(&(struct registry_verb){.usage = "ambit user delete USER",
                                                 .about = "Their keys end with them.",
-                                                .operands = "a user's id is expected, once",
                                                 .method = "DELETE",
                                                 .path = "/v1/users/{}",
                                                 .done = "deleted"},
@@ -50,7 +49,6 @@ static int run_delete(int argc, char **argv)
 /* --- create and update */
 
 struct words {
-    const char *email; /* of a new one */
     const char *name, *role;
     struct cli_list teams;
 };
@@ -83,20 +81,12 @@ static void put_words(json_t *body, const struct words *w)
     json_object_set_new(body, "team_ids", teams);
 }
 
-static int create(const char *command, const struct words *w, int as_json)
+static int create(const char *command, const char *email, const struct words *w, int as_json)
 {
-    json_t *body = json_pack("{s:s}", "email", w->email), *answer = NULL;
+    json_t *body = json_pack("{s:s}", "email", email);
 
     put_words(body, w);
-    int status = client_call(command, "POST", "/v1/users", body, &answer);
-    if (status == CLI_OK && as_json)
-        client_print_json(answer);
-    else if (status == CLI_OK)
-        registry_print_made(answer, "user_id", "email");
-    client_warn_if_pending(command, answer);
-    json_decref(answer);
-    json_decref(body);
-    return status;
+    return registry_make(command, "/v1/users", body, "user_id", "email", as_json);
 }
 
 static int run_create(int argc, char **argv)
@@ -107,19 +97,13 @@ static int run_create(int argc, char **argv)
                                       .about = "`ambit user key` makes a key for them.",
                                       .options = options,
                                       .n_options = COUNT_OF(options)};
-    int as_json = 0, operands = 0, status = CLI_USAGE;
+    int as_json = 0, status;
 
     list_options(&w, options);
     options[3] = (struct cli_option){
         "json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
-    w.email = argc > 1 ? argv[1] : NULL;
-    if (parsed == CLI_PARSED_HELP)
-        status = CLI_OK;
-    else if (parsed == CLI_PARSED && operands != 1)
-        fprintf(stderr, "ambit %s: an e-mail address is expected, once\n", argv[0]);
-    else if (parsed == CLI_PARSED)
-        status = create(argv[0], &w, as_json);
+    if (words_take(&syntax, argc, argv, 1, "an e-mail address is expected, once", &status))
+        status = create(argv[0], argv[1], &w, as_json);
     mem_free(w.teams.items);
     return status;
 }
@@ -128,10 +112,7 @@ static int update_body(const char *command, void *ctx, json_t **ret_body)
 {
     *ret_body = json_object();
     put_words(*ret_body, ctx);
-    if (json_object_size(*ret_body))
-        return CLI_OK;
-    fprintf(stderr, "ambit %s: nothing to change; --help lists the options\n", command);
-    return CLI_USAGE;
+    return json_object_size(*ret_body) ? CLI_OK : words_nothing_to_change(command);
 }
 
 static int run_update(int argc, char **argv)
@@ -143,7 +124,6 @@ static int run_update(int argc, char **argv)
     int status = registry_run(
         &(struct registry_verb){.usage = "ambit user update USER OPTION ...",
                                 .about = "What their keys may do follows the role at once.",
-                                .operands = "a user's id is expected, once",
                                 .method = "PATCH",
                                 .path = "/v1/users/{}",
                                 .options = options,
@@ -178,7 +158,6 @@ static int make_key(const char *command, const char *user, const char *team, con
 static int run_key(int argc, char **argv)
 {
     const char *team = NULL, *name = NULL;
-    int operands = 0;
     const struct cli_option options[] = {
         {"name", CLI_OPTION_TEXT, &name, "NAME", "of the key", 0},
         {"team", CLI_OPTION_TEXT, &team, "TEAM", "for which of their teams, by name or id", 0},
@@ -188,14 +167,10 @@ static int run_key(int argc, char **argv)
         .about = "Makes a personal key and prints its text, once, on standard output.",
         .options = options,
         .n_options = COUNT_OF(options)};
-    enum cli_parsed parsed = cli_parse(&syntax, argc, argv, &operands);
+    int status;
 
-    if (parsed != CLI_PARSED)
-        return parsed == CLI_PARSED_HELP ? CLI_OK : CLI_USAGE;
-    if (operands != 1) {
-        fprintf(stderr, "ambit %s: a user's id is expected, once\n", argv[0]);
-        return CLI_USAGE;
-    }
+    if (!words_take(&syntax, argc, argv, 1, "a user's id is expected, once", &status))
+        return status;
     return make_key(argv[0], argv[1], team, name);
 }
 
