@@ -5,8 +5,6 @@
 #include "config/origin.h"
 #include "control/credential.h"
 
-#include <jansson.h>
-
 enum {
     CONNECT_MS = 5 * 1000,
     FIRST_BYTE_MS = 1200 * 1000, /* a synchronous prediction may take 20 minutes, as documented */
@@ -187,30 +185,6 @@ static enum catalog_deployment_state state_of(const struct fleet_deployment *d)
     }
 }
 
-static str member(struct arena *arena, const json_t *object, const char *name, str preset)
-{
-    const json_t *value = json_object_get(object, name);
-
-    return json_is_string(value)
-               ? arena_copy(arena, str_make(json_string_value(value), json_string_length(value)))
-               : preset;
-}
-
-/* What the package calls its routes; a Truss's own are the default. */
-static void find_paths(struct arena *arena, const struct fleet_deployment *d,
-                       struct catalog_deployment *to)
-{
-    json_t *config = json_loadb(d->config.n ? d->config.p : "", d->config.n, 0, NULL);
-    const json_t *server = json_object_get(config, "docker_server");
-
-    to->predict_path = STR("/v1/models/model:predict");
-    to->websocket_path = STR("/v1/websocket");
-    if (json_is_object(server))
-        to->predict_path = to->websocket_path =
-            member(arena, server, "predict_endpoint", STR("/predict"));
-    json_decref(config);
-}
-
 static uint32_t environment_of(const struct adding *a, const struct fleet_deployment *d)
 {
     const struct fleet_environment *e =
@@ -224,6 +198,7 @@ static void add_deployment(struct adding *a, const struct fleet_deployment *d, u
     struct catalog *c = a->catalog;
     struct catalog_deployment *to = &c->deployments[c->n_deployments];
     struct catalog_group *group = &c->groups[c->n_groups];
+    struct package_path path = package_paths_of(a->policy->package_paths, d);
 
     *to = (struct catalog_deployment){
         .id = d->id,
@@ -231,8 +206,9 @@ static void add_deployment(struct adding *a, const struct fleet_deployment *d, u
         .group = (uint32_t)c->n_groups++,
         .state = state_of(d),
         .environment = environment_of(a, d),
+        .predict_path = path.predict,
+        .websocket_path = path.websocket,
     };
-    find_paths(&c->arena, d, to);
     *group = (struct catalog_group){
         .name = d->id,
         .timers = {CONNECT_MS, FIRST_BYTE_MS, IDLE_MS, TOTAL_MS},
@@ -321,6 +297,7 @@ void hosts_add(void *ctx, struct catalog *c, uint32_t (*rule)(void *rules, str c
     add_deployments(&a);
     link_environments(&a);
     add_replicas(&a);
+    package_paths_trim(p->package_paths, p->fleet);
     map_deinit(&a.models);
     map_deinit(&a.environments);
     map_deinit(&a.deployments);

@@ -334,7 +334,8 @@ int policy_open(struct policy *p, const char *config_path, const char *data_dir)
 {
     *p = (struct policy){.config_path = str_dup(str_of(config_path)),
                          .customers = customers_new(),
-                         .fleet = fleet_new()};
+                         .fleet = fleet_new(),
+                         .package_paths = package_paths_new()};
     uint64_t seed;
     random_bytes(&seed, sizeof(seed));
     prng_seed(&p->random, seed);
@@ -355,6 +356,7 @@ void policy_close(struct policy *p)
         catalog_free(p->catalog);
     customers_free(p->customers);
     fleet_free(p->fleet);
+    package_paths_free(p->package_paths);
     mem_free(p->planes);
     for (size_t i = 0; i < p->n_planes_down; i++) {
         mem_free(p->planes_down[i].name);

@@ -10,6 +10,7 @@
 #include "catalog/catalog.h"
 #include "catalog/customers.h"
 #include "config/config.h"
+#include "control/package_paths.h"
 #include "fleet/fleet.h"
 #include "store/store.h"
 
@@ -44,6 +45,7 @@ struct policy {
     struct fleet_plane *planes; /* as fleet_world_of listed them last */
     struct policy_plane_down *planes_down;
     size_t n_planes_down;
+    struct package_paths *package_paths;
     struct catalog *catalog;
     struct buf catalog_bytes; /* its encoding, as edges get it */
     struct customers *customers;

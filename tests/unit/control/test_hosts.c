@@ -10,6 +10,7 @@
 
 static struct fleet *fleet;
 static struct catalog *catalog;
+static struct package_paths *paths;
 
 static uint32_t rule_index(void *rules, str canonical)
 {
@@ -18,13 +19,11 @@ static uint32_t rule_index(void *rules, str canonical)
     return 3;
 }
 
-static void begin(void)
+static void begin_catalog(void)
 {
     static const struct catalog_group groups[] = {{.name = STR_INIT("gpt")}};
     static const struct catalog_endpoint endpoints[] = {{.id = STR_INIT("ep_1")}};
 
-    fleet = fleet_new();
-    fleet_begin(fleet);
     catalog = catalog_new();
     catalog->regions = region_builder_finish(region_builder_new());
     catalog->groups = (struct catalog_group *)groups;
@@ -33,11 +32,25 @@ static void begin(void)
     catalog->n_endpoints = 1;
 }
 
+static void begin(void)
+{
+    fleet = fleet_new();
+    fleet_begin(fleet);
+    paths = package_paths_new();
+    begin_catalog();
+}
+
 static void end(void)
 {
     fleet_rollback(fleet);
     fleet_free(fleet);
+    package_paths_free(paths);
     catalog_free(catalog);
+}
+
+static void add_hosts(void)
+{
+    hosts_add(&(struct policy){.fleet = fleet, .package_paths = paths}, catalog, rule_index, NULL);
 }
 
 static void add_model(const char *id)
@@ -99,7 +112,7 @@ static void only_ready_replicas_are_endpoints(void)
         snprintf(id, sizeof(id), "s%d", state);
         add_replica(id, "dep0001", (enum fleet_replica_state)state, 22000 + (uint32_t)state);
     }
-    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
+    add_hosts();
     CHECK_INT(catalog->n_deployments, 2);
     CHECK_INT(catalog->n_groups, 3);
     CHECK_INT(catalog->n_endpoints, 3);
@@ -127,7 +140,7 @@ static void a_place_that_nobody_knows_is_no_place(void)
     add_model("abc12345");
     add_deployment("dep0001", "abc12345", STATUS_ACTIVE);
     fleet_set_str(&add_replica("r1", "dep0001", REPLICA_READY, 1)->region, STR("atlantis"));
-    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
+    add_hosts();
     struct region_set place = catalog->endpoints[1].place;
     CHECK_INT(region_set_count(&place), 1);
     CHECK(region_set_has(&place, region_unknown_bit(catalog->regions)));
@@ -149,7 +162,7 @@ static void environments_carry_their_groups_rule(void)
     fleet_set_str(&g->name, STR("prod-eu"));
     fleet_set_str(&g->rule, STR("allow=eu"));
     g->standard_refused = true;
-    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
+    add_hosts();
     CHECK_INT(catalog->n_environments, 2);
     CHECK_INT(catalog->environments[0].rule, 3);
     CHECK(catalog->environments[0].standard_refused);
@@ -174,7 +187,7 @@ static void what_has_failed_is_not_waited_for(void)
         snprintf(id, sizeof(id), "dep%04d", status);
         add_deployment(id, "abc12345", (enum fleet_status)status);
     }
-    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
+    add_hosts();
     for (int status = 0; status < FLEET_STATUSES; status++) {
         enum catalog_deployment_state expected = DEPLOYMENT_ASLEEP;
 
@@ -196,7 +209,7 @@ static void a_server_of_others_is_reached_where_it_is(void)
     fleet_set_str(&d->url, STR("https://gpu.example:8443/base"));
     fleet_set_str(&d->config, STR("{\"docker_server\":{\"predict_endpoint\":\"/generate\"}}"));
     add_replica("r1", "dep0001", REPLICA_READY, 0);
-    hosts_add(&(struct policy){.fleet = fleet}, catalog, rule_index, NULL);
+    add_hosts();
     const struct catalog_endpoint *e = &catalog->endpoints[1];
     CHECK(e->tls);
     CHECK_STR(e->host, "gpu.example");
@@ -208,11 +221,46 @@ static void a_server_of_others_is_reached_where_it_is(void)
     end();
 }
 
+static void paths_are_the_packages_own(void)
+{
+    static const struct {
+        const char *config, *predict, *websocket;
+    } cases[] = {
+        {"", "/v1/models/model:predict", "/v1/websocket"},
+        {"{}", "/v1/models/model:predict", "/v1/websocket"},
+        {"{\"docker_server\":{}}", "/predict", "/predict"},
+        {"{\"docker_server\":{\"predict_endpoint\":\"/generate\"}}", "/generate", "/generate"},
+    };
+
+    begin();
+    add_model("abc12345");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "dep%04zu", i);
+        fleet_set_str(&add_deployment(id, "abc12345", STATUS_ACTIVE)->config,
+                      str_of(cases[i].config));
+    }
+    for (size_t gone = 0; gone < COUNT_OF(cases); gone++) {
+        add_hosts();
+        CHECK_INT(catalog->n_deployments, COUNT_OF(cases) - gone);
+        for (size_t i = 0; i < catalog->n_deployments; i++) {
+            CHECK_STR(catalog->deployments[i].predict_path, cases[gone + i].predict);
+            CHECK_STR(catalog->deployments[i].websocket_path, cases[gone + i].websocket);
+        }
+        fleet_remove(fleet, fleet_first(fleet, FLEET_DEPLOYMENT));
+        catalog_free(catalog);
+        begin_catalog();
+    }
+    end();
+}
+
 int main(void)
 {
     RUN(only_ready_replicas_are_endpoints);
     RUN(a_place_that_nobody_knows_is_no_place);
     RUN(environments_carry_their_groups_rule);
+    RUN(paths_are_the_packages_own);
     RUN(what_has_failed_is_not_waited_for);
     RUN(a_server_of_others_is_reached_where_it_is);
     return test_end();
