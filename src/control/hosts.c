@@ -193,7 +193,8 @@ static uint32_t environment_of(const struct adding *a, const struct fleet_deploy
     return e ? look_up(&a->environments, e->object.key) : (uint32_t)CATALOG_NONE;
 }
 
-static void add_deployment(struct adding *a, const struct fleet_deployment *d, uint32_t model)
+static void add_deployment(struct adding *a, const struct fleet_deployment *d, uint32_t model,
+                           uint32_t environment)
 {
     struct catalog *c = a->catalog;
     struct catalog_deployment *to = &c->deployments[c->n_deployments];
@@ -205,7 +206,7 @@ static void add_deployment(struct adding *a, const struct fleet_deployment *d, u
         .model = model,
         .group = (uint32_t)c->n_groups++,
         .state = state_of(d),
-        .environment = environment_of(a, d),
+        .environment = environment,
         .predict_path = path.predict,
         .websocket_path = path.websocket,
     };
@@ -240,9 +241,11 @@ static void add_deployments(struct adding *a)
     for (struct fleet_deployment *d = fleet_first_deployment(a->fleet); d;
          d = fleet_next_deployment(a->fleet, d)) {
         uint32_t model = look_up(&a->models, d->model);
+        uint32_t environment = environment_of(a, d);
 
-        if (model != CATALOG_NONE)
-            add_deployment(a, d, model);
+        /* In an environment that is not there it would be under no rule at all. */
+        if (model != CATALOG_NONE && (d->environment.n == 0 || environment != CATALOG_NONE))
+            add_deployment(a, d, model, environment);
     }
 }
 

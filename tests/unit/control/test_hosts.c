@@ -173,6 +173,27 @@ static void environments_carry_their_groups_rule(void)
     end();
 }
 
+/* Its environment's rule would bind it: without the environment nothing would. */
+static void what_names_a_missing_environment_is_not_published(void)
+{
+    begin();
+    add_model("abc12345");
+    add_environment("abc12345/production", "abc12345", "production");
+    fleet_set_str(&add_deployment("dep0001", "abc12345", STATUS_ACTIVE)->environment,
+                  STR("prod-eu"));
+    fleet_set_str(&add_deployment("dep0002", "abc12345", STATUS_ACTIVE)->environment,
+                  STR("production"));
+    add_replica("r1", "dep0001", REPLICA_READY, 21001);
+    add_replica("r2", "dep0002", REPLICA_READY, 21002);
+    add_hosts();
+    CHECK_INT(catalog->n_deployments, 1);
+    CHECK_STR(catalog->deployments[0].id, "dep0002");
+    CHECK_INT(catalog->n_endpoints, 2);
+    CHECK_STR(catalog->endpoints[1].id, "r2");
+    CHECK_INT(catalog->n_groups, 2);
+    end();
+}
+
 static void what_has_failed_is_not_waited_for(void)
 {
     static const enum fleet_status inactive[] = {STATUS_BUILD_FAILED,  STATUS_BUILD_STOPPED,
@@ -260,6 +281,7 @@ int main(void)
     RUN(only_ready_replicas_are_endpoints);
     RUN(a_place_that_nobody_knows_is_no_place);
     RUN(environments_carry_their_groups_rule);
+    RUN(what_names_a_missing_environment_is_not_published);
     RUN(paths_are_the_packages_own);
     RUN(what_has_failed_is_not_waited_for);
     RUN(a_server_of_others_is_reached_where_it_is);
