@@ -125,6 +125,17 @@ int package_upload_write(struct package_upload *u, str bytes)
     return 0;
 }
 
+/* Its name is in the folder, and the folder's, which may be new, in the data directory. */
+static int sync_folders(int folder)
+{
+    int data_dir = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = data_dir < 0 || fsync(folder) < 0 || fsync(data_dir) < 0 ? -errno : 0;
+
+    if (data_dir >= 0)
+        close(data_dir);
+    return r;
+}
+
 int package_upload_finish(struct package_upload *u, char ret_sha256[PACKAGE_NAME_BYTES])
 {
     char place[DIGITS + 16];
@@ -135,9 +146,11 @@ int package_upload_finish(struct package_upload *u, char ret_sha256[PACKAGE_NAME
     hex_encode(hash, sizeof(hash), ret_sha256);
     ret_sha256[DIGITS] = '\0';
     snprintf(place, sizeof(place), "%s.tar.gz", ret_sha256);
-    if (fsync(u->file) < 0 || renameat(u->folder, u->name, u->folder, place) < 0 ||
-        fsync(u->folder) < 0)
+    if (fsync(u->file) < 0 || renameat(u->folder, u->name, u->folder, place) < 0)
         return -errno;
+    int r = sync_folders(u->folder);
+    if (r < 0)
+        return r;
     close(u->file);
     u->file = -1;
     return 0;

@@ -18,7 +18,7 @@
 
 extern char **environ;
 
-/* Last of all: so it is there only where everything else is. */
+/* Last of all, and only when everything else is on the disk: so it is there only where that is. */
 #define BUILT_FILE "built"
 
 static volatile sig_atomic_t told_to_end;
@@ -108,6 +108,16 @@ static int make_environment(const struct builder_options *options, const char *p
     return wait_for(pid);
 }
 
+/* An environment has tens of thousands of files: one call for all of them. */
+static int mark_built(int folder)
+{
+    int r = files_sync(folder);
+
+    if (r == 0)
+        r = files_write_durably(folder, BUILT_FILE, STR(""));
+    return r < 0 ? fail("its folder cannot be written", strerrordesc_np(-r)) : 0;
+}
+
 static int build(const struct builder_options *options, int folder)
 {
     char package[PATH_MAX], venv[PATH_MAX];
@@ -127,9 +137,7 @@ static int build(const struct builder_options *options, int folder)
     r = unpack(options, package);
     if (r == 0 && options->runner[0])
         r = make_environment(options, package, venv);
-    if (r == 0 && files_write(folder, BUILT_FILE, STR("")) < 0)
-        r = fail("its folder cannot be written", strerrordesc_np(errno));
-    return r;
+    return r == 0 ? mark_built(folder) : r;
 }
 
 int builder_main(const struct builder_options *options)

@@ -25,7 +25,9 @@ static int write_all(int fd, str content)
     return 0;
 }
 
-int files_write(int folder, const char *name, str content)
+enum durability { AS_IT_COMES, DURABLE };
+
+static int replace(int folder, const char *name, str content, enum durability durability)
 {
     char partial[NAME_MAX_BYTES];
 
@@ -34,12 +36,31 @@ int files_write(int folder, const char *name, str content)
     if (fd < 0)
         return -errno;
     int r = write_all(fd, content);
+    if (r == 0 && durability == DURABLE && fsync(fd) < 0)
+        r = -errno;
     close(fd);
     if (r == 0 && renameat(folder, partial, folder, name) < 0)
         r = -errno;
     if (r < 0)
         unlinkat(folder, partial, 0);
+    if (r == 0 && durability == DURABLE && fsync(folder) < 0)
+        r = -errno;
     return r;
+}
+
+int files_write(int folder, const char *name, str content)
+{
+    return replace(folder, name, content, AS_IT_COMES);
+}
+
+int files_write_durably(int folder, const char *name, str content)
+{
+    return replace(folder, name, content, DURABLE);
+}
+
+int files_sync(int folder)
+{
+    return syncfs(folder) < 0 ? -errno : 0;
 }
 
 int files_read(int folder, const char *name, size_t max, struct buf *to)

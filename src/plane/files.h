@@ -20,6 +20,13 @@ enum { FILES_WORD_MAX = 4096 };
 /* 0 or a negative errno. */
 int files_write(int folder, const char *name, str content);
 
+/* The same, and no crash of the machine takes it back. What is to be true wherever the file is has
+ * to be durable before: files_sync. */
+int files_write_durably(int folder, const char *name, str content);
+
+/* All that was ever written to the file system of the folder is durable: 0 or a negative errno. */
+int files_sync(int folder);
+
 /* At most `max` bytes; -EFBIG for more. */
 int files_read(int folder, const char *name, size_t max, struct buf *to);
 
