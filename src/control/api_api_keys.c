@@ -163,7 +163,7 @@ static bool take_user(struct api_call *call, const json_t *body, struct store_ke
     if (!api_text(call, body, "user_id", USER_BYTES, &named))
         return false;
     const struct fleet_user *u = fleet_find_user(call->api->policy->fleet, named.p ? named : own);
-    if (!u) {
+    if (!u || !registry_sees_user(call, u)) {
         api_error(call, 400, "invalid_field", "user_id",
                   named.p ? "user_id: there is no such user"
                           : "user_id: a personal key belongs to a user, and this key is no user's");

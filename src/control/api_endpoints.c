@@ -3,14 +3,23 @@
 
 #include "control/api_internal.h"
 #include "control/endpoint_list.h"
+#include "control/registry.h"
 #include "control/reload_audit.h"
 #include "control/render.h"
 
 enum { REASON_MAX_BYTES = 500 };
 
+static bool shows(void *ctx, str model)
+{
+    struct api_call *call = ctx;
+    const struct fleet_model *m = fleet_find_model(call->api->policy->fleet, model);
+
+    return m && registry_sees_model(call, m);
+}
+
 enum api_progress api_endpoint_list(struct api_call *call)
 {
-    json_t *list = endpoint_list(call->api->policy);
+    json_t *list = endpoint_list(call->api->policy, shows, call);
 
     if (list)
         call->json = json_pack("{s:o}", "endpoints", list);

@@ -159,7 +159,8 @@ static bool take_users(struct api_call *call, const json_t *list, struct group_p
     {
         str id = str_make(json_string_value(item), json_string_length(item));
 
-        if (!fleet_find_user(call->api->policy->fleet, id)) {
+        const struct fleet_user *u = fleet_find_user(call->api->policy->fleet, id);
+        if (!u || !registry_sees_user(call, u)) {
             api_error(call, 400, "invalid_field", "manage_access.user_ids",
                       "manage_access.user_ids[%zu]: there is no user \"%.*s\"", i,
                       STR_ARG(str_upto(id, 200)));

@@ -2,6 +2,7 @@
 
 #include "control/api_internal.h"
 #include "control/explain.h"
+#include "control/registry.h"
 #include "control/render.h"
 #include "control/rules_list.h"
 
@@ -109,9 +110,12 @@ enum api_progress api_zones(struct api_call *call)
 enum api_progress api_rules(struct api_call *call)
 {
     const struct policy *p = call->api->policy;
+    str team = registry_caller(call).team;
 
-    call->json = json_pack("{s:I, s:o, s:o}", "revision", (json_int_t)policy_revision(p), "rules",
-                           rules_list(p), "customers", rules_of_customers(p));
+    /* Customers belong to no team. */
+    call->json =
+        json_pack("{s:I, s:o, s:o}", "revision", (json_int_t)policy_revision(p), "rules",
+                  rules_list(p, team), "customers", team.n ? json_null() : rules_of_customers(p));
     return API_ANSWERED;
 }
 
@@ -129,6 +133,11 @@ static bool take_customers(struct api_call *call, const json_t *body, struct exp
     if (given && !json_is_null(given) && !json_is_string(given) && !json_is_array(given)) {
         api_error(call, 400, "invalid_field", "customer",
                   "customer: expected a customer's id, or a list of them");
+        return false;
+    }
+    if (n && registry_caller(call).team.n) {
+        api_error(call, 403, "key_limited", "customer",
+                  "customer: this key belongs to a team, and customers to none");
         return false;
     }
     if (json_is_string(given))
@@ -155,6 +164,8 @@ static bool take_key(struct api_call *call, const json_t *body, struct explain_q
     if (!name.p)
         return true;
     query->key = explain_find_key(call->api->policy->catalog, name);
+    if (query->key && !registry_sees_team(call, query->key->team))
+        query->key = NULL;
     if (!query->key)
         api_error(call, 404, "not_found", "key", "there is no key with the name or id \"%.*s\"",
                   STR_ARG(str_upto(name, 200)));

@@ -113,9 +113,9 @@ enum api_progress api_report_residency(struct api_call *call)
 
     if (!api_query_number(call, "days", 1, DAYS_MAX, DAYS_PRESET, &days))
         return API_ANSWERED;
-    json_t *report = head_of(p, days), *endpoints = endpoint_list(p);
+    json_t *report = head_of(p, days), *endpoints = endpoint_list(p, NULL, NULL);
     json_object_set_new(report, "endpoints", endpoints ? endpoints : json_array());
-    json_object_set_new(report, "rules", rules_list(p));
+    json_object_set_new(report, "rules", rules_list(p, STR("")));
     json_object_set_new(report, "customers", rules_of_customers(p));
     if (put_history(report, p, days) && endpoints) {
         call->json = report;

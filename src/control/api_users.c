@@ -11,31 +11,27 @@
 
 enum { NAME_BYTES = 256, EMAIL_BYTES = 254, TEAMS_MAX = 64, ID_BYTES = 8, PAGE = 100 };
 
-static bool is_visible(struct api_call *call, const struct fleet_user *u)
-{
-    str team = registry_caller(call).team;
-
-    for (size_t i = 0; i < u->n_teams && team.n; i++)
-        if (str_eq(u->teams[i], team))
-            return true;
-    return !team.n || u->role == ROLE_ORGANIZATION_ADMIN;
-}
-
 static struct fleet_user *find_user(struct api_call *call)
 {
     str id = api_path(call, "user_id");
     struct fleet_user *u = fleet_find_user(call->api->policy->fleet, id);
 
-    if (u && is_visible(call, u))
+    if (u && registry_sees_user(call, u))
         return u;
     api_error(call, 404, "not_found", "user_id", "there is no user \"%.*s\"",
               STR_ARG(str_upto(id, 200)));
     return NULL;
 }
 
+/* Of a user's teams a key of one team sees that one. */
+static json_t *shown(struct api_call *call, const struct fleet_user *u)
+{
+    return user_json(u, registry_caller(call).team);
+}
+
 static void show(struct api_call *call, const struct fleet_user *u)
 {
-    call->json = user_json(u);
+    call->json = shown(call, u);
     registry_tag(call, &u->object);
 }
 
@@ -52,10 +48,10 @@ enum api_progress api_user_list(struct api_call *call)
         return API_ANSWERED;
     }
     for (struct fleet_user *u = fleet_first_user(f); u && !more; u = fleet_next_user(f, u)) {
-        if (begun && is_visible(call, u)) {
+        if (begun && registry_sees_user(call, u)) {
             more = json_array_size(list) == limit;
             if (!more) {
-                json_array_append_new(list, user_json(u));
+                json_array_append_new(list, shown(call, u));
                 last = u->id;
             }
         }
@@ -201,7 +197,7 @@ static void make_user(struct api_call *call, str email, const struct user_fields
     fleet_set_str(&u->email, email);
     u->created_ns = c.world.now_ns;
     set_fields(u, fields);
-    registry_audit(&c, "USER_CREATED", id, NULL, user_json(u));
+    registry_audit(&c, "USER_CREATED", id, NULL, user_json(u, STR("")));
     if (registry_end(call, &c, FLEET_OK))
         show(call, u);
 }
@@ -246,12 +242,12 @@ static struct user_fields fields_of(struct api_call *call, const struct fleet_us
 static void change_user(struct api_call *call, struct fleet_user *u,
                         const struct user_fields *fields)
 {
-    json_t *before = user_json(u);
+    json_t *before = user_json(u, STR(""));
     struct registry_change c;
 
     registry_begin(call, &c);
     set_fields(fleet_edit(c.fleet, u), fields);
-    registry_audit(&c, "USER_UPDATED", u->id, before, user_json(u));
+    registry_audit(&c, "USER_UPDATED", u->id, before, user_json(u, STR("")));
     c.change.rebuild = true; /* what its keys may do */
     if (registry_end(call, &c, FLEET_OK))
         show(call, u);
@@ -282,7 +278,7 @@ enum api_progress api_user_delete(struct api_call *call)
         return API_ANSWERED;
     str id = arena_copy(&call->arena, u->id);
     registry_begin(call, &c);
-    registry_audit(&c, "USER_DELETED", id, user_json(u), NULL);
+    registry_audit(&c, "USER_DELETED", id, user_json(u, STR("")), NULL);
     fleet_remove(c.fleet, &u->object);
     c.change.rebuild = true; /* its keys end with it */
     if (registry_end(call, &c, FLEET_OK))

@@ -1,6 +1,7 @@
 #include "control/endpoint_list.h"
 
 #include "base/map.h"
+#include "base/mem.h"
 #include "control/reload_audit.h"
 #include "control/render.h"
 
@@ -29,14 +30,28 @@ static int on_withdrawn(void *ctx, const struct store_withdrawn *w)
     return 0;
 }
 
-json_t *endpoint_list(const struct policy *p)
+/* Of each group whether it is shown, by index. */
+static bool *shown_groups(const struct catalog *c, endpoint_list_fn shows, void *ctx)
+{
+    bool *shown = mem_alloc(c->n_groups + 1);
+
+    memset(shown, 1, c->n_groups);
+    for (size_t i = 0; shows && i < c->n_deployments; i++)
+        shown[c->deployments[i].group] = shows(ctx, c->models[c->deployments[i].model].id);
+    return shown;
+}
+
+json_t *endpoint_list(const struct policy *p, endpoint_list_fn shows, void *ctx)
 {
     const struct catalog *c = p->catalog;
+    CLEANUP_FREE bool *shown = shown_groups(c, shows, ctx);
     json_t *list = json_array();
     struct map by_id;
 
     map_init(&by_id);
     for (size_t i = 0; i < c->n_endpoints; i++) {
+        if (!shown[c->endpoints[i].group])
+            continue;
         json_t *endpoint = endpoint_to_json(c, &c->endpoints[i]);
 
         json_object_set_new(endpoint, "observed_header", json_null());

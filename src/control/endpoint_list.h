@@ -7,6 +7,10 @@
 
 #include <jansson.h>
 
-/* endpoint_to_json's members and "observed_header", "observed_at", "withdrawn". NULL: the store
- * failed. A new reference. */
-json_t *endpoint_list(const struct policy *p);
+/* Whether the replicas of a model, by its id, are to be listed. */
+typedef bool (*endpoint_list_fn)(void *ctx, str model);
+
+/* endpoint_to_json's members and "observed_header", "observed_at", "withdrawn", of the endpoints
+ * that the configuration names and of the replicas of models that `shows` (NULL: of all). NULL: the
+ * store failed. A new reference. */
+json_t *endpoint_list(const struct policy *p, endpoint_list_fn shows, void *ctx);

@@ -33,19 +33,29 @@ static bool is_listed(const str *list, size_t n, str what)
     return n == 0;
 }
 
+/* These are asked for every object of a list: they need no store. */
 bool registry_sees_team(struct api_call *call, str team)
 {
-    struct registry_caller caller = registry_caller(call);
+    const struct catalog_key *key = key_of(call->api->policy, call->request.actor);
 
-    return !caller.team.n || str_eq(caller.team, team);
+    return !key || !key->team.n || str_eq(key->team, team);
 }
 
 bool registry_sees_model(struct api_call *call, const struct fleet_model *model)
 {
-    struct registry_caller caller = registry_caller(call);
+    const struct catalog_key *key = key_of(call->api->policy, call->request.actor);
 
-    return (!caller.team.n || str_eq(caller.team, model->team)) &&
-           (!caller.key || is_listed(caller.key->models, caller.key->n_models, model->id));
+    return !key || ((!key->team.n || str_eq(key->team, model->team)) &&
+                    is_listed(key->models, key->n_models, model->id));
+}
+
+bool registry_sees_user(struct api_call *call, const struct fleet_user *u)
+{
+    bool sees = u->role == ROLE_ORGANIZATION_ADMIN || registry_sees_team(call, STR(""));
+
+    for (size_t i = 0; i < u->n_teams && !sees; i++)
+        sees = registry_sees_team(call, u->teams[i]);
+    return sees;
 }
 
 bool registry_may_change(struct api_call *call, str team, str environment)

@@ -42,9 +42,10 @@ struct fleet_deployment *registry_find_deployment(struct api_call *call,
                                                   const struct fleet_model *model, str id,
                                                   const char *param);
 
-/* Whether the key sees that team, that model. */
+/* Whether the key sees that team, that model, that user. */
 bool registry_sees_team(struct api_call *call, str team);
 bool registry_sees_model(struct api_call *call, const struct fleet_model *model);
+bool registry_sees_user(struct api_call *call, const struct fleet_user *u);
 
 /* Whether it may change what is in the team's environments of that name ("" : what is in none);
  * false, and a 403, if not. */

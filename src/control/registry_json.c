@@ -47,12 +47,13 @@ json_t *team_json(const struct fleet_team *t)
                      "default", (int)t->is_default, "created_at", render_time(t->created_ns));
 }
 
-json_t *user_json(const struct fleet_user *u)
+json_t *user_json(const struct fleet_user *u, str team)
 {
     json_t *teams = json_array();
 
     for (size_t i = 0; i < u->n_teams; i++)
-        json_array_append_new(teams, render_str(u->teams[i]));
+        if (!team.n || str_eq(team, u->teams[i]))
+            json_array_append_new(teams, render_str(u->teams[i]));
     return json_pack("{s:o, s:o, s:o, s:n, s:o, s:o, s:o}", "user_id", render_str(u->id), "email",
                      text_or_null(u->email), "name", text_or_null(u->name), "workspace_name",
                      "role", render_str(role_name(u->role)), "team_ids", teams, "created_at",

@@ -8,7 +8,8 @@
 #include <jansson.h>
 
 json_t *team_json(const struct fleet_team *t);
-json_t *user_json(const struct fleet_user *u);
+/* Of its teams only this one, "" : all. */
+json_t *user_json(const struct fleet_user *u, str team);
 json_t *secret_json(const struct fleet *f, const struct fleet_secret *s);
 json_t *model_json(const struct policy *p, const struct fleet_model *m);
 json_t *deployment_json(const struct policy *p, const struct fleet_deployment *d);

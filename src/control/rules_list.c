@@ -1,5 +1,6 @@
 #include "control/rules_list.h"
 
+#include "control/deployments.h"
 #include "control/render.h"
 
 static void put(json_t *list, const char *subject, str name, json_t *rule, const char *owner)
@@ -9,7 +10,12 @@ static void put(json_t *list, const char *subject, str name, json_t *rule, const
                                           "owner", owner));
 }
 
-json_t *rules_list(const struct policy *p)
+static bool is_of(str team, str owner)
+{
+    return !team.n || str_eq(team, owner);
+}
+
+json_t *rules_list(const struct policy *p, str team)
 {
     const struct catalog *c = p->catalog;
     json_t *list = json_array();
@@ -21,14 +27,14 @@ json_t *rules_list(const struct policy *p)
         put(list, "default_customer_rule", STR_NULL, render_rule_at(c, c->default_customer_rule),
             "file");
     for (size_t i = 0; i < p->config->n_environment_groups; i++)
-        if (p->config->environment_groups[i].rule.p)
+        if (p->config->environment_groups[i].rule.p && is_of(team, DEPLOYMENTS_DEFAULT_TEAM))
             put(list, "environment_group", p->config->environment_groups[i].name,
                 render_rule(p->config->environment_groups[i].rule), "file");
     for (struct fleet_group *g = fleet_first_group(p->fleet); g; g = fleet_next_group(p->fleet, g))
-        if (g->rule.n && !g->of_file)
+        if (g->rule.n && !g->of_file && is_of(team, g->team))
             put(list, "environment_group", g->name, render_rule(g->rule), "api");
     for (size_t i = 0; i < c->n_keys; i++)
-        if (c->keys[i].rule != CATALOG_NONE)
+        if (c->keys[i].rule != CATALOG_NONE && is_of(team, c->keys[i].team))
             put(list, "key", c->keys[i].name, render_rule_at(c, c->keys[i].rule),
                 policy_file_key(p, c->keys[i].id) ? "file" : "api");
     return list;

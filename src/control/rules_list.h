@@ -7,8 +7,8 @@
 #include <jansson.h>
 
 /* [{"subject","name","rule","owner"}]: the organisation's, the default for customers, those of
- * environment groups and of keys. */
-json_t *rules_list(const struct policy *p);
+ * environment groups and of keys, where a team is named of that team only. */
+json_t *rules_list(const struct policy *p, str team);
 
 /* {"total","with_rule","by_rule":[{"rule","customers"}]}. */
 json_t *rules_of_customers(const struct policy *p);

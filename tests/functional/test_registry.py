@@ -563,6 +563,63 @@ def test_a_key_of_a_team_sees_its_team_only(world):
     assert [k["team_name"] for k in key("GET", "/v1/api_keys")["keys"]] == ["speech"]
 
 
+def furnish(r, team, sim):
+    """One of everything in a team. Returns what stands for each parameter of a path, and every word that is this team's alone."""
+    name = team["name"]
+    model = r("POST", f"/v1/teams/{team['id']}/models", {"name": f"{name}-model"})["model"]["id"]
+    r("PATCH", f"/v1/teams/{team['id']}/environment_groups/{name}-env", {"region_rule": "eu"})
+    r("POST", f"/v1/models/{model}/environments", {"name": f"{name}-env"})
+    deployment = r.external(model, sim.base(EU), EU, deployment_name=f"{name}-deployment", environment_name=f"{name}-env")["id"]
+    loose = r.external(model, sim.base(EU2), EU2, deployment_name=f"{name}-loose")["id"]
+    promotion = r("GET", f"/v1/models/{model}/environments/{name}-env/promotions")["promotions"][0]["id"]
+    replica = r("GET", f"/v1/models/{model}/deployments/{deployment}/replicas")["replicas"][0]["id"]
+    r("POST", f"/v1/teams/{team['id']}/secrets", {"name": f"{name}-secret", "value": "x"})
+    user = r("POST", "/v1/users", {"email": f"{name}@example.org", "team_ids": [team["id"]]})["user_id"]
+    key = r("POST", f"/v1/teams/{team['id']}/api_keys", {"type": "WORKSPACE_MANAGE_ALL", "name": f"{name}-key", "region_rule": "eu"})
+    path = {"team_id": team["id"], "model_id": model, "deployment_id": deployment, "env_name": f"{name}-env", "promotion_id": promotion, "replica_id": replica,
+            "user_id": user, "secret_name": f"{name}-secret", "api_key_prefix": key["prefix"]}
+    return r.as_key(key["api_key"]), path, {name, key["prefix"], loose} | set(path.values())
+
+
+def test_no_answer_tells_one_team_of_another(world):
+    r = world("environment_groups: [{name: default-env, region_rule: eu}]\n")
+    teams = [r("POST", "/v1/teams", {"name": name}) for name in ("alpha", "beta")]
+    (_, of_alpha, alpha), (beta, of_beta, beta_words) = (furnish(r, team, world.sim) for team in teams)
+    both = r("POST", "/v1/users", {"email": "both@example.org", "team_ids": [t["id"] for t in teams]})["user_id"]
+    r("POST", "/v1/keys", {"name": "workspace-key", "scopes": ["inference"], "region_rule": "eu"})
+    alpha |= {"workspace-key", "default-env"}  # nor of what is no team's, or the default one's
+    seen, routes = "", [path for path, methods in r("GET", "/v1/openapi.json")["paths"].items() if "get" in methods]
+    for route in routes:
+        if route == "/metrics":  # no JSON, and of the whole installation
+            continue
+        own = beta.answer("GET", route.format_map(of_beta))
+        assert own.status_code in (200, 403, 404), (route, own.text)  # 403: of the whole workspace; 404: no personal key
+        assert not [word for word in alpha if word in own.text], (route, own.text)
+        seen += own.text
+        foreign = beta.answer("GET", route.format_map(of_alpha))
+        if "{" in route:
+            asked = {of_alpha[name] for name in of_alpha if "{%s}" % name in route}
+            assert foreign.status_code in (403, 404), (route, foreign.text)
+            assert not [word for word in alpha - asked if not any(word in a for a in asked) and word in foreign.text], (route, foreign.text)
+    assert not [word for word in beta_words if word not in seen], "what is its own, it sees"
+    assert beta("GET", f"/v1/users/{both}")["team_ids"] == [of_beta["team_id"]]
+    rules = {rule["name"] for rule in beta("GET", "/v1/rules")["rules"]}
+    assert rules == {"beta-env", "beta-key"}
+    everything = r.answer("GET", "/v1/rules").text + r.answer("GET", "/v1/endpoints").text
+    assert all(word in everything for word in ("alpha-env", "beta-env", "default-env", "workspace-key", of_alpha["replica_id"], of_beta["replica_id"]))
+
+    # What is asked for by name is not told either.
+    assert beta("POST", "/v1/permits/explain", {"model": "m", "key": "alpha-key"}, 404)["param"] == "key"
+    assert beta("POST", "/v1/permits/explain", {"model": "m", "customer": "somebody"}, 403)["code"] == "key_limited"
+    assert beta("POST", "/v1/permits/explain", {"model": "m", "key": "beta-key"})["decision"] == "permitted"
+    for path, method, body, param in (
+        ("/v1/environment_groups/beta-env", "PATCH", {"manage_access": {"is_restricted": True, "user_ids": [of_alpha["user_id"]]}}, "manage_access.user_ids"),
+        ("/v1/api_keys", "POST", {"type": "PERSONAL", "user_id": of_alpha["user_id"]}, "user_id"),
+    ):
+        error = beta(method, path, body, 400)
+        assert error["param"] == param and "no" in error["message"] and "alpha" not in error["message"], error
+
+
 def test_secrets_are_kept_and_never_shown(world):
     r = world()
     first = r("POST", "/v1/secrets", {"name": "hf_access_token", "value": "hf-very-secret"})
