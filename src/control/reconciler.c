@@ -56,11 +56,13 @@ static void on_built(void *ctx, struct plane *p, str deployment, str failure)
 
 static const struct plane_events plane_events = {.on_replica = on_replica, .on_built = on_built};
 
+/* One whose plane is not there any more is nobody's: the fleet takes it for gone. */
 static bool known(void *ctx, str replica)
 {
     const struct reconciler *r = ctx;
+    const struct fleet_replica *it = fleet_find_replica(r->policy->fleet, replica);
 
-    return fleet_find_replica(r->policy->fleet, replica) != NULL;
+    return it && reconciler_plane(r, it->plane);
 }
 
 static void add_plane(struct reconciler *r, const struct config_plane *from)
@@ -92,7 +94,21 @@ static void add_plane(struct reconciler *r, const struct config_plane *from)
     }
     r->planes = mem_realloc(r->planes, (r->n_planes + 1) * sizeof(struct plane *));
     r->planes[r->n_planes++] = plane;
-    plane->ops->adopt(plane, known, r);
+}
+
+/* Without any plane what a predecessor has started would run for ever: this one, which nothing is
+ * placed on, stops all of it. */
+static void reclaim(struct reconciler *r)
+{
+    struct plane_process_options options = {
+        .name = "", .data_dir = r->data_dir, .binary = r->binary, .runner_dir = ""};
+    int result = r->make_plane(r->loop, &options, &plane_events, r, &r->leftovers);
+
+    if (result == 0)
+        r->leftovers->ops->adopt(r->leftovers, known, r);
+    else
+        log_event(LOG_ERROR, "leftovers_not_stopped",
+                  LOG_STR("why", str_of(strerrordesc_np(-result))));
 }
 
 /* A plane that the configuration no longer names stays until the process ends: its replicas have to
@@ -100,10 +116,16 @@ static void add_plane(struct reconciler *r, const struct config_plane *from)
 static void follow_configuration(struct reconciler *r)
 {
     const struct config *config = r->policy->config;
+    size_t n_before = r->n_planes;
 
     for (size_t i = 0; i < config->n_planes; i++)
         if (!reconciler_plane(r, config->planes[i].name))
             add_plane(r, &config->planes[i]);
+    /* Not before all of them are there: they find the replicas of each other. */
+    for (size_t i = n_before; i < r->n_planes; i++)
+        r->planes[i]->ops->adopt(r->planes[i], known, r);
+    if (r->n_planes == 0 && !r->leftovers)
+        reclaim(r);
 }
 
 /* After a start: what runs is under way, what should and does not has ended. */
@@ -233,6 +255,8 @@ void reconciler_free(struct reconciler *r)
     deadline_cancel(&r->timer);
     for (size_t i = 0; i < r->n_planes; i++)
         r->planes[i]->ops->free(r->planes[i]);
+    if (r->leftovers)
+        r->leftovers->ops->free(r->leftovers);
     list_for_each_safe (node, &r->works)
         work_free(list_entry(node, struct work, link));
     list_for_each_safe (node, &r->demands)

@@ -42,6 +42,7 @@ struct reconciler {
     __typeof__(((struct reconciler_options *)0)->make_plane) make_plane;
     struct plane **planes;
     size_t n_planes;
+    struct plane *leftovers; /* stops what no plane of the configuration has; NULL: none had to */
     struct list works, demands;
     struct deadline timer;
     bool adopted, stopping;

@@ -16,6 +16,9 @@
 
 #define DIGEST "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
+#define HALL  "{name: hall, region: scaleway-par-1}"
+#define ANNEX "{name: annex, region: scaleway-par-1, first_port: 22000, last_port: 22009}"
+
 static char directory[64];
 
 /* --- a plane that takes notes */
@@ -23,6 +26,8 @@ static char directory[64];
 static struct {
     char notes[2048];
     bool runs;
+    unsigned adoptions;
+    bool knows; /* of the last one: whether the last replica is somebody's */
     int start_result;
     struct plane *plane;
 } fake;
@@ -79,8 +84,8 @@ static void fake_stop(struct plane *p, str replica, enum plane_stop how)
 static void fake_adopt(struct plane *p, bool (*known)(void *ctx, str replica), void *ctx)
 {
     (void)p;
-    (void)known;
-    (void)ctx;
+    fake.knows = known(ctx, str_of(last_replica));
+    fake.adoptions++;
 }
 
 static int fake_set_environment(struct plane *p, str replica, str environment)
@@ -157,17 +162,18 @@ static void on_published(void *ctx, const struct publication *publication)
         link_server_publish(link_end, publication);
 }
 
-static void write_config(void)
+static void write_config(const char *planes)
 {
     char path[128];
 
     snprintf(path, sizeof(path), "%s/ambit.yaml", directory);
     FILE *file = fopen(path, "w");
     CHECK(file != NULL);
-    fputs("general_settings: {master_key: sk-1}\n"
-          "planes: [{name: hall, region: scaleway-par-1}]\n"
-          "environment_groups: [{name: prod-eu, region_rule: eu}]\n",
-          file);
+    fprintf(file,
+            "general_settings: {master_key: sk-1}\n"
+            "planes: [%s]\n"
+            "environment_groups: [{name: prod-eu, region_rule: eu}]\n",
+            planes);
     fclose(file);
 }
 
@@ -484,6 +490,37 @@ static void a_copy_is_not_built_again(void)
     end();
 }
 
+/* Whatever the configuration says now, what a predecessor has started is looked for, and nobody
+ * knows what is on a plane that is not there. */
+static void what_runs_on_no_plane_is_reclaimed(void)
+{
+    static const struct {
+        const char *planes;
+        bool known;
+    } cases[] = {{"", false}, {ANNEX, false}, {ANNEX ", " HALL, true}};
+
+    fake.runs = true;
+    begin();
+    push("left", "prod-eu");
+    until_noted("build;");
+    built("");
+    until_noted("start;");
+    seen(PLANE_REPLICA_READY);
+    turns(3);
+    end();
+    for (size_t i = COUNT_OF(cases); i-- > 0;) {
+        write_config(cases[i].planes);
+        begin();
+        fake.adoptions = 0;
+        fake.knows = !cases[i].known;
+        turns(3);
+        CHECK(fake.adoptions > 0);
+        CHECK_INT(fake.knows, cases[i].known);
+        end();
+    }
+    write_config(HALL);
+}
+
 static void remove_directory(void)
 {
     static const char *const names[] = {"ambit.yaml",     "control.sock",   "control.db",
@@ -501,7 +538,7 @@ int main(void)
 {
     snprintf(directory, sizeof(directory), "/tmp/ambit-reconciler-XXXXXX");
     CHECK(mkdtemp(directory) != NULL);
-    write_config();
+    write_config(HALL);
     RUN(a_build_that_fails_ends_the_promotion);
     RUN(a_push_is_built_started_and_served);
     RUN(who_comes_back_goes_on);
@@ -510,6 +547,7 @@ int main(void)
     RUN(a_rule_that_leaves_it_outside_stops_it_at_once);
     RUN(a_deployment_that_is_reused_learns_its_environment);
     RUN(a_copy_is_not_built_again);
+    RUN(what_runs_on_no_plane_is_reclaimed);
     remove_directory();
     return test_end();
 }
