@@ -115,14 +115,14 @@ static void take_back(struct exchange *x)
     x->attempts_left++;
 }
 
-/* The policy may have changed while the connection was made: then nothing is sent, and the exchange
- * chooses anew, this endpoint included. */
+/* The policy, or a customer's rule, may have changed while the connection was made: then nothing is
+ * sent, and the exchange chooses anew, this endpoint included. */
 static void on_open(void *ctx, struct stream *s)
 {
     struct attempt *a = ctx;
 
     (void)s;
-    if (worker_catalog(worker_of(a))->revision != a->policy_revision) {
+    if (atomic_load(&worker_of(a)->edge->policy_count) != owner(a)->policy_count) {
         take_back(owner(a));
         fail(a, ROUTE_OUTCOME_POLICY_CHANGED);
         return;
@@ -296,7 +296,6 @@ static void copy_policy(struct attempt *a, struct exchange *x, const struct cata
 {
     int64_t first_byte_ms = group->timers.first_byte_ms;
 
-    a->policy_revision = catalog->revision;
     a->endpoint_id = arena_copy(&x->arena, e->id);
     a->api_base = arena_copy(&x->arena, e->api_base);
     a->region = arena_copy(&x->arena, str_of(a->slot.state->region));

@@ -18,7 +18,6 @@ struct attempt {
     struct endpoint_slot slot; /* of its endpoint; given back in attempt_end */
     struct stream *stream;     /* NULL once released */
     size_t record;             /* index into the trace's attempts */
-    uint64_t policy_revision;  /* that it was permitted under */
 
     /* copied from the policy */
     str endpoint_id, api_base, region;

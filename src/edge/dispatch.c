@@ -348,6 +348,8 @@ static const struct catalog_group *find_target(struct exchange *x, const struct 
 
 void exchange_try(struct exchange *x)
 {
+    /* Before anything of the policy is read: on_open sees every change from here on. */
+    x->policy_count = atomic_load(&x->worker->edge->policy_count);
     const struct catalog *c = worker_catalog(x->worker);
     struct route_view view = {c, worker_states(c), loop_now_ns(x->worker->loop)};
     struct host_place place = {0};

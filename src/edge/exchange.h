@@ -80,6 +80,7 @@ struct exchange {
     uint64_t key_revision;
 
     /* attempts */
+    uint64_t policy_count;   /* the edge's, before the newest permit was worked out */
     struct attempt *attempt; /* running or committed */
     struct attempt *parked;  /* answered with a status worth retrying: its answer is the client's if
                                 nothing better comes */

@@ -27,19 +27,28 @@ struct control {
     pthread_mutex_t lock;
     bool stopping;
     struct buf in, out;
-    struct buf catalog;
-    uint64_t revision, sent, confirmed;
+    struct buf catalog, customers;
+    uint64_t catalog_revision, revision, sent, confirmed;
     struct noted noted[NOTED_MAX];
     size_t n_noted;
 };
 
-static void put_catalog(struct control *c)
+static void put_change(struct control *c)
 {
-    size_t at = link_frame_begin(&c->out, LINK_CATALOG);
+    size_t at;
 
-    wire_put_u64(&c->out, c->revision);
-    wire_put_str(&c->out, buf_str(&c->catalog));
-    link_frame_end(&c->out, at);
+    if (c->sent < c->catalog_revision) {
+        at = link_frame_begin(&c->out, LINK_CATALOG);
+        wire_put_u64(&c->out, c->catalog_revision);
+        wire_put_str(&c->out, buf_str(&c->catalog));
+        link_frame_end(&c->out, at);
+    }
+    if (c->customers.n) {
+        at = link_frame_begin(&c->out, LINK_CUSTOMERS);
+        wire_put_u64(&c->out, c->revision);
+        buf_put_str(&c->out, buf_str(&c->customers));
+        link_frame_end(&c->out, at);
+    }
     at = link_frame_begin(&c->out, LINK_IN_FORCE);
     wire_put_u64(&c->out, c->revision);
     wire_put_i64(&c->out, clock_wall_ns());
@@ -123,7 +132,7 @@ static void send_what_is_new(struct control *c)
     if (c->fd < 0)
         return;
     if (c->sent != c->revision)
-        put_catalog(c);
+        put_change(c);
     put_beat(c);
     while (c->out.n) {
         ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
@@ -183,6 +192,7 @@ void control_stop(struct control *c)
     buf_deinit(&c->in);
     buf_deinit(&c->out);
     buf_deinit(&c->catalog);
+    buf_deinit(&c->customers);
     mem_free(c);
 }
 
@@ -191,6 +201,16 @@ void control_publish(struct control *c, uint64_t revision, str catalog)
     pthread_mutex_lock(&c->lock);
     buf_clear(&c->catalog);
     buf_put_str(&c->catalog, catalog);
+    c->revision = c->catalog_revision = revision;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void control_publish_customer(struct control *c, uint64_t revision, const struct customer *customer)
+{
+    pthread_mutex_lock(&c->lock);
+    buf_clear(&c->customers);
+    wire_put_u32(&c->customers, 1);
+    customer_encode(customer, &c->customers);
     c->revision = revision;
     pthread_mutex_unlock(&c->lock);
 }

@@ -6,6 +6,7 @@
  */
 
 #include "base/buf.h"
+#include "catalog/customers.h"
 
 #include <stdint.h>
 
@@ -16,6 +17,10 @@ void control_stop(struct control *c);
 
 /* Sent now and to whoever connects later. */
 void control_publish(struct control *c, uint64_t revision, str catalog);
+
+/* A change of this customer alone: the catalog stays that of an earlier revision. */
+void control_publish_customer(struct control *c, uint64_t revision,
+                              const struct customer *customer);
 uint64_t control_confirmed(struct control *c);
 
 /* How often a deployment was asked to be woken, and what was last said of it. */

@@ -242,8 +242,6 @@ struct policy policy_default(void)
                            .message_bytes = s.message_bytes};
 }
 
-enum { RULE_EU, RULE_US, RULES };
-
 static void add_rules(struct catalog *c, const struct policy *p)
 {
     const char *const texts[RULES] = {p->eu_rule, "allow=us"};
@@ -322,6 +320,7 @@ static void add_group(struct catalog *c, const struct model_hosts *g, const stru
             .port = g->replicas[replica].port,
             .base_path = at == 7 ? STR("/base") : STR(""),
             .credential = at == 7 ? STR("replica-secret") : STR(""),
+            .identity = at == 7 && p->identity ? str_of(p->identity) : STR(""),
             .region_name = str_of(regions[replica]),
             .evidence = EVIDENCE_DECLARED,
             .weight = 1,
@@ -407,6 +406,8 @@ static void add_keys(struct catalog *c, const struct policy *p)
     }
 }
 
+static const struct siphash_key customer_key = {1, 2};
+
 static void make_policy(struct model_hosts *g, const struct policy *p, struct buf *to)
 {
     struct catalog *c = catalog_new();
@@ -414,7 +415,7 @@ static void make_policy(struct model_hosts *g, const struct policy *p, struct bu
     c->revision = ++g->revision;
     c->installation = STR("test");
     c->domain = STR("d.test");
-    c->customer_key = (struct siphash_key){1, 2};
+    c->customer_key = customer_key;
     c->regions = region_builder_finish(region_builder_new());
     c->gateway_region = p->gateway_region
                             ? (uint16_t)region_find(c->regions, str_of(p->gateway_region))
@@ -452,6 +453,14 @@ void model_hosts_publish(struct model_hosts *g, const struct policy *p)
     make_policy(g, p, &bytes);
     control_publish(g->control, g->revision, buf_str(&bytes));
     buf_deinit(&bytes);
+    WAIT_FOR(control_confirmed(g->control) == g->revision);
+}
+
+void model_hosts_bind_customer(struct model_hosts *g, uint32_t rule)
+{
+    const struct customer acme = {.id = customer_digest(&customer_key, STR("acme")), .rule = rule};
+
+    control_publish_customer(g->control, ++g->revision, &acme);
     WAIT_FOR(control_confirmed(g->control) == g->revision);
 }
 

@@ -48,6 +48,7 @@ struct policy {
     int64_t hold_ms, socket_idle_ms;
     uint64_t message_bytes;
     const struct tls_identity *certificate; /* NULL: plaintext */
+    const char *identity;                   /* that replica 4 has to prove; NULL: none */
 };
 
 /* Models below the domain "d.test" (kind, id, team; environments → deployment, replicas):
@@ -76,6 +77,10 @@ void model_hosts_free(struct model_hosts *g);
 
 /* In force on every worker when it returns. */
 void model_hosts_publish(struct model_hosts *g, const struct policy *p);
+
+/* The rule of customer "acme" from now on, without a new catalog. */
+enum { RULE_EU, RULE_US, RULES };
+void model_hosts_bind_customer(struct model_hosts *g, uint32_t rule);
 
 struct replica *model_hosts_replica(struct model_hosts *g, size_t i);
 void replica_set(struct replica *r, serve_fn serve);

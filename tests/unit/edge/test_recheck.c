@@ -3,8 +3,10 @@
 #include "model_hosts.h"
 
 #include "base/mem.h"
+#include "http/identity.h"
 #include "unit/test.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct model_hosts *g;
@@ -42,6 +44,29 @@ static bool answer_late(struct replica *r, int fd)
             return false;
         }
     replica_say(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nlate");
+    return false;
+}
+
+#define IDENTITY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+/* Connected, and not yet to be sent anything: proves itself when the gate opens, and answers what
+ * comes then. Notes 1 once it was asked, 2 once a request has come. */
+static bool prove_late(struct replica *r, int fd)
+{
+    char challenge[IDENTITY_CHALLENGE_BYTES], proof[IDENTITY_PROOF_BYTES];
+
+    if (recv(fd, challenge, sizeof(challenge), MSG_WAITALL) != sizeof(challenge) ||
+        identity_answer(STR(IDENTITY), str_make(challenge, sizeof(challenge)), proof) !=
+            IDENTITY_DONE)
+        return false;
+    if (atomic_load(&r->noted) == 0)
+        atomic_store(&r->noted, 1);
+    replica_wait_gate(r);
+    client_send(fd, str_make(proof, sizeof(proof)));
+    if (!replica_read_request(r, fd))
+        return false;
+    atomic_store(&r->noted, 2);
+    replica_say(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
     return false;
 }
 
@@ -166,6 +191,36 @@ static void test_a_revoked_key_ends_what_it_began(void)
     publish("allow=eu");
 }
 
+/* No content was there when what runs was judged: it is judged before any is sent. */
+static void check_connecting(uint32_t rule, unsigned status)
+{
+    struct replica *r = model_hosts_replica(g, 4);
+    struct policy p = policy_default();
+
+    p.identity = IDENTITY;
+    p.revive = rule + 1;
+    model_hosts_publish(g, &p);
+    model_hosts_bind_customer(g, RULE_EU);
+    replica_set(r, prove_late);
+    int fd = client_open(g);
+    client_send(fd, STR("POST /deployment/alone1/predict HTTP/1.1\r\nHost: model-abc.d.test\r\n"
+                        "Authorization: Bearer k-all\r\nx-litellm-customer-id: acme\r\n"
+                        "Connection: close\r\nContent-Length: 1\r\n\r\nx"));
+    WAIT_FOR(atomic_load(&r->noted) == 1);
+    model_hosts_bind_customer(g, rule);
+    atomic_store(&r->gate, 1);
+    CHECK_INT(status_of(client_read_all(g, fd)), status);
+    CHECK_INT(atomic_load(&r->noted), status == 200 ? 2 : 1);
+    replica_set(r, NULL);
+}
+
+static void test_a_customers_rule_binds_what_still_connects(void)
+{
+    check_connecting(RULE_US, 403);
+    check_connecting(RULE_EU, 200);
+    publish("allow=eu");
+}
+
 int main(void)
 {
     struct policy p = policy_default();
@@ -177,6 +232,7 @@ int main(void)
     RUN(test_a_gateway_that_is_outside_now_ends_regional_answers);
     RUN(test_without_an_answer_yet_it_is_refused_by_the_rule);
     RUN(test_a_revoked_key_ends_what_it_began);
+    RUN(test_a_customers_rule_binds_what_still_connects);
     model_hosts_stop(g);
     return test_end();
 }
