@@ -194,11 +194,25 @@ json_t *log_last_lines(const char *command, const char *path, unsigned n)
 
 /* --- printing */
 
-/* What a model printed must not steer a terminal. */
-static void print_plain(FILE *to, const char *text)
+/* A message as it may stand on a terminal, which what a model printed must not steer: a line's
+ * other control characters are shown as '?'. Each further line, such as those of a traceback,
+ * begins below the first one, so that none can pass for a row of its own. */
+static void print_message(FILE *to, const char *text, int column)
 {
-    for (; *text; text++)
-        putc(((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7f ? '?' : *text, to);
+    size_t n = strlen(text);
+
+    while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i], next = (unsigned char)text[i + 1];
+
+        if (c == '\n')
+            fprintf(to, "\n%*s", column, "");
+        else if (c == 0xc2 && next >= 0x80 && next < 0xa0) /* U+0080 to U+009F */
+            i++, putc('?', to);
+        else if (c != '\r' || next != '\n')
+            putc((c < 0x20 && c != '\t') || c == 0x7f ? '?' : c, to);
+    }
 }
 
 void log_print(FILE *to, const json_t *rows)
@@ -212,9 +226,9 @@ void log_print(FILE *to, const json_t *rows)
         char when[CLOCK_RFC3339_LEN];
 
         clock_format_rfc3339(time_of(row), when);
-        fprintf(to, "%.*s  %-7s  %-10s  ", CLOCK_RFC3339_LEN, when, *level ? level : "-",
-                *replica ? replica : "-");
-        print_plain(to, table_text(row, "message"));
+        int column = fprintf(to, "%.*s  %-7s  %-10s  ", CLOCK_RFC3339_LEN, when,
+                             *level ? level : "-", *replica ? replica : "-");
+        print_message(to, table_text(row, "message"), column > 0 ? column : 0);
         putc('\n', to);
     }
     fflush(to);

@@ -52,5 +52,5 @@ json_t *log_reader_take(struct log_reader *r, const json_t *rows, int64_t *ret_l
  * message. */
 json_t *log_last_lines(const char *command, const char *path, unsigned n);
 
-/* Time, level, replica, message; a line each. */
+/* Time, level, replica, message: a line each, and more below it for a message that has several. */
 void log_print(FILE *to, const json_t *rows);

@@ -116,7 +116,8 @@ static void report_failure(const struct wait *w, const json_t *deployment, const
     }
     fprintf(stderr, "ambit %s: deployment %s is %s%s%s\n", w->command, w->deployment, status,
             *why ? ": " : "", why);
-    print_last_lines(w);
+    if (!w->on_turn) /* which has shown them */
+        print_last_lines(w);
 }
 
 /* A line each time that the status is another. */

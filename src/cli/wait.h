@@ -12,7 +12,7 @@ struct wait {
     const char *command, *model, *deployment; /* ids */
     const char *environment;                  /* its promotion there; NULL: the deployment alone */
     uint64_t timeout_s;                       /* 0: as long as it takes */
-    /* Before each question; NULL: nothing. For a log that is shown meanwhile. */
+    /* Shows the log meanwhile, after each answer; NULL: only its last lines, if it fails. */
     void (*on_turn)(void *ctx);
     void *ctx;
 };

@@ -292,6 +292,13 @@ def test_tail_shows_the_log_meanwhile(control, package):
     assert status == 0 and err.count("collecting") == 1
 
 
+def test_a_failure_whose_log_was_shown_does_not_show_it_again(control, package):
+    control.put("GET /v1/models/abcd1234/deployments/dep0001", deployment("BUILDING"), deployment("BUILD_FAILED"))
+    control.put("GET /v1/models/abcd1234/deployments/dep0001/logs", {"logs": [{"timestamp": str(10**18), "message": "no such wheel"}]})
+    status, _, err = control.run("push", str(package), "--tail")
+    assert status == 1 and err.count("no such wheel") == 1
+
+
 # --- naming
 
 

@@ -67,8 +67,42 @@ static void test_equal_lines_are_counted(void)
     log_reader_deinit(&r);
 }
 
+static str printed(const char *message)
+{
+    static char *text;
+    static size_t n;
+    json_t *rows = json_pack("[{s:s, s:s, s:s, s:s}]", "timestamp", "1000000000", "level", "ERROR",
+                             "replica", "r1", "message", message);
+
+    free(text);
+    FILE *to = open_memstream(&text, &n);
+    log_print(to, rows);
+    fclose(to);
+    json_decref(rows);
+    return str_make(text, n);
+}
+
+#define HEAD  "1970-01-01T00:00:01.000Z  ERROR    r1          "
+#define BELOW "                                               "
+
+static void test_a_message_of_several_lines_is_lines(void)
+{
+    CHECK_STR(printed("failed\nTraceback:\n\tline 1\r\nValueError: x\n"),
+              HEAD "failed\n" BELOW "Traceback:\n" BELOW "\tline 1\n" BELOW "ValueError: x\n");
+    CHECK_STR(printed(""), HEAD "\n");
+}
+
+static void test_a_message_steers_no_terminal(void)
+{
+    CHECK_STR(printed("a\x1b[2Jb\rc\x7f\xc2\x9b"
+                      "d\xc2\xa0\xc3\xa9"),
+              HEAD "a?[2Jb?c??d\xc2\xa0\xc3\xa9\n");
+}
+
 int main(void)
 {
+    RUN(test_a_message_of_several_lines_is_lines);
+    RUN(test_a_message_steers_no_terminal);
     RUN(test_a_line_is_new_once);
     RUN(test_a_late_line_is_not_lost);
     RUN(test_equal_lines_are_counted);
