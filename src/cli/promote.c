@@ -1,6 +1,7 @@
 #include "cli/promote.h"
 
 #include "base/mem.h"
+#include "cli/plan.h"
 #include "cli/registry.h"
 #include "cli/table.h"
 #include "cli/wait.h"
@@ -48,7 +49,7 @@ static void print_answer(const struct words *w, const json_t *answer)
     if (w->as_json)
         client_print_json(answer);
     else if (w->dry_run)
-        table_print_object(answer);
+        plan_print(answer);
     else if (!w->wait)
         printf("promotion has begun: %s to %s\n", table_text(answer, "id"), w->environment);
 }

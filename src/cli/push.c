@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "cli/log_reader.h"
+#include "cli/plan.h"
 #include "cli/progress.h"
 #include "cli/push_words.h"
 #include "cli/registry.h"
@@ -94,20 +95,6 @@ static int find_place(struct push *p)
     return status == 404 ? say_how_to_make_it(p) : status ? CLI_OK : CLI_FAILED;
 }
 
-static void say_plan(const struct push *p)
-{
-    const struct package_about *about = &p->package.about;
-
-    printf("package      %u files, %llu bytes packed, SHA-256 %s\n", about->files,
-           (unsigned long long)about->archive_bytes, about->sha256);
-    printf("model        %s (%s)\n", p->package.model_name,
-           p->model ? table_text(p->model, "id") : "new: it would be made");
-    if (p->words.environment)
-        printf("environment  %s%s\n", p->words.environment,
-               p->place == PLACE_NEW ? " (new: it would be made)" : "");
-    printf("nothing was sent\n");
-}
-
 /* --- making */
 
 static void on_sent(void *ctx, uint64_t sent)
@@ -157,8 +144,9 @@ static json_t *source_of(const struct push *p)
                      "deployment", deployment);
 }
 
-/* The server makes what is new in the same change: all of it, or nothing. */
-static int make_deployment(struct push *p)
+/* The server makes what is new in the same change: all of it, or nothing. With --dry-run it makes
+ * nothing, and answers with the plan. */
+static int send(const struct push *p, json_t **ret_answer)
 {
     json_t *source = source_of(p), *answer = NULL;
     CLEANUP_FREE char *path = p->model
@@ -170,22 +158,36 @@ static int make_deployment(struct push *p)
     if (!p->model)
         json_object_set_new(source, "name", json_string(p->package.model_name));
     json_t *body = json_pack("{s:o}", "source", source);
+    if (p->words.dry_run)
+        json_object_set_new(body, "dry_run", json_true());
     int status = client_ask(p->words.command, "POST", path, body, &http, &answer);
-    if (status == CLI_OK && http >= 200 && http < 300) {
-        client_warn_if_pending(p->words.command, answer);
-        p->deployment = json_incref(json_object_get(answer, "deployment"));
-        json_decref(p->model);
-        p->model = json_incref(json_object_get(answer, "model"));
-    } else if (status == CLI_OK) {
-        client_report(p->words.command, http, answer);
-        status = CLI_FAILED;
-        /* The name is known from other models only. */
-        if (http == 404 && p->place == PLACE_NEW)
-            say_how_to_make_it(p);
-    }
-    json_decref(answer);
     json_decref(body);
-    return status;
+    if (status == CLI_OK && http >= 200 && http < 300) {
+        *ret_answer = answer;
+        return CLI_OK;
+    }
+    if (status == CLI_OK)
+        client_report(p->words.command, http, answer);
+    /* The name is known from other models only. */
+    if (http == 404 && p->place == PLACE_NEW)
+        say_how_to_make_it(p);
+    json_decref(answer);
+    return CLI_FAILED;
+}
+
+static int make_deployment(struct push *p)
+{
+    json_t *answer = NULL;
+    int status = send(p, &answer);
+
+    if (status != CLI_OK)
+        return status;
+    client_warn_if_pending(p->words.command, answer);
+    p->deployment = json_incref(json_object_get(answer, "deployment"));
+    json_decref(p->model);
+    p->model = json_incref(json_object_get(answer, "model"));
+    json_decref(answer);
+    return CLI_OK;
 }
 
 static int make(struct push *p)
@@ -193,6 +195,42 @@ static int make(struct push *p)
     int status = upload(p);
 
     return status == CLI_OK ? make_deployment(p) : status;
+}
+
+/* --- what would be made */
+
+static void print_plan(const struct push *p, json_t *plan)
+{
+    const struct package_about *about = &p->package.about;
+
+    if (p->words.as_json) {
+        json_object_set(plan, "model_id", json_object_get(p->model, "id"));
+        json_object_set_new(plan, "model_name", json_string(p->package.model_name));
+        json_object_set_new(plan, "package", json_string(about->sha256));
+        client_print_json(plan);
+        return;
+    }
+    printf("package      %u files, %llu bytes packed, SHA-256 %s\n", about->files,
+           (unsigned long long)about->archive_bytes, about->sha256);
+    printf("model        %s (%s)\n", p->package.model_name,
+           p->model ? table_text(p->model, "id") : "new: it would be made");
+    if (p->words.environment)
+        printf("environment  %s%s\n", p->words.environment,
+               p->place == PLACE_NEW ? " (new: it would be made)" : "");
+    printf("\n");
+    plan_print(plan);
+    printf("\nnothing was made\n");
+}
+
+static int say_plan(const struct push *p)
+{
+    json_t *plan = NULL;
+    int status = send(p, &plan);
+
+    if (status == CLI_OK)
+        print_plan(p, plan);
+    json_decref(plan);
+    return status;
 }
 
 /* --- what is there now */
@@ -327,10 +365,8 @@ static int run(struct push *p)
             registry_find_model(p->words.command, p->words.team, p->package.model_name, &p->model);
     if (status == CLI_OK)
         status = find_place(p);
-    if (status == CLI_OK && p->words.dry_run) {
-        say_plan(p);
-        return CLI_OK;
-    }
+    if (status == CLI_OK && p->words.dry_run)
+        return say_plan(p);
     if (status == CLI_OK)
         status = make(p);
     return status == CLI_OK ? finish(p) : status;

@@ -109,6 +109,10 @@ static void make(struct api_call *call, const struct fleet_model *m, struct push
     struct registry_change c;
 
     registry_begin(call, &c);
+    if (push->dry_run) {
+        push_answer_plan(call, &c, m, push);
+        return;
+    }
     enum fleet_outcome outcome = push_run(&c, p, m, push, &d);
     if (registry_end(call, &c, outcome))
         call->json =
@@ -117,7 +121,7 @@ static void make(struct api_call *call, const struct fleet_model *m, struct push
 
 enum api_progress api_deployment_new(struct api_call *call)
 {
-    static const char *const names[] = {"source"};
+    static const char *const names[] = {"source", "dry_run"};
     const struct fleet_model *m = registry_model(call);
     json_t *body = m ? api_body_of(call, names, COUNT_OF(names)) : NULL;
     struct push push;

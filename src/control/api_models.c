@@ -82,13 +82,14 @@ static bool take_kind(struct api_call *call, const json_t *body, enum fleet_mode
 static bool take_making(struct api_call *call, const json_t *body, struct making *making)
 {
     static const char *const empty[] = {"name", "kind", "source"};
+    static const char *const pushed[] = {"source", "dry_run"};
 
     *making = (struct making){.pushes = json_object_get(body, "source") != NULL};
     if (!making->pushes)
         return api_members(call, body, "", empty, COUNT_OF(empty)) &&
                registry_take_name(call, body, NAME_BYTES, &making->name) &&
                take_kind(call, body, &making->kind);
-    if (!api_members(call, body, "", empty + 2, 1) ||
+    if (!api_members(call, body, "", pushed, COUNT_OF(pushed)) ||
         !push_take(call, body, PUSH_NAMES_MODEL, &making->push))
         return false;
     making->name = making->push.model_name;
@@ -105,6 +106,10 @@ static void make(struct api_call *call, const struct fleet_team *team, struct ma
     registry_begin(call, &c);
     enum fleet_outcome outcome =
         fleet_create_model(c.fleet, &c.world, team->id, making->name, making->kind, &m, &c.problem);
+    if (outcome == FLEET_OK && making->pushes && making->push.dry_run) {
+        push_answer_plan(call, &c, m, &making->push);
+        return;
+    }
     if (outcome == FLEET_OK) {
         registry_audit(&c, "MODEL_CREATED", m->id, NULL, model_json(p, m));
         if (making->pushes)

@@ -17,35 +17,6 @@ static struct fleet_environment *changeable(struct api_call *call, const struct 
 
 /* --- plans */
 
-static json_t *planes_json(const struct fleet_plan *plan)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < plan->n_planes; i++)
-        json_array_append_new(list,
-                              json_pack("{s:o, s:o}", "name", render_str(plan->planes[i]->name),
-                                        "region", render_str(plan->planes[i]->region)));
-    return list;
-}
-
-static json_t *plan_json(const struct fleet_environment *e, const struct fleet_promote *promote,
-                         const struct fleet_plan *plan)
-{
-    json_t *value =
-        json_pack("{s:b, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "dry_run", 1, "environment",
-                  render_str(e->name), "deployment_id", render_str(promote->deployment),
-                  "redeploys", (int)plan->redeploys, "reason", render_str(plan->reason),
-                  "previous_deployment_id", text_or_null(plan->previous), "region_rule",
-                  plan->rule.n ? render_rule(plan->rule) : json_null(), "instance_type_name",
-                  render_str(plan->instance_type.p ? plan->instance_type : STR("")),
-                  "autoscaling_settings", autoscaling_json(&plan->autoscaling),
-                  "promotion_cleanup_strategy", render_str(cleanup_name(plan->cleanup)));
-
-    json_object_set_new(value, "replicas", json_integer(plan->replicas));
-    json_object_set_new(value, "planes", planes_json(plan));
-    return value;
-}
-
 static void answer_plan(struct api_call *call, const struct fleet_environment *e,
                         const struct fleet_promote *promote)
 {
@@ -56,7 +27,7 @@ static void answer_plan(struct api_call *call, const struct fleet_environment *e
     registry_begin(call, &c);
     enum fleet_outcome outcome =
         fleet_plan_promotion(c.fleet, &c.world, promote, &plan, &c.problem);
-    json_t *value = outcome == FLEET_OK ? plan_json(e, promote, &plan) : NULL;
+    json_t *value = outcome == FLEET_OK ? plan_json(&plan, e->name, promote->deployment) : NULL;
     if (registry_end(call, &c, outcome == FLEET_OK ? FLEET_UNCHANGED : outcome))
         call->json = value;
     else
@@ -91,21 +62,15 @@ static void start(struct api_call *call, struct fleet_environment *e,
 static bool take_flags(struct api_call *call, const json_t *body, const char *scale_down_name,
                        struct fleet_promote *promote, int *ret_dry_run)
 {
-    str query = api_query(call, "dry_run");
     int scale_down, preserve;
 
     if (!api_flag(call, body, scale_down_name, 1, &scale_down) ||
         !api_flag(call, body, "preserve_env_instance_type", 1, &preserve) ||
-        !api_flag(call, body, "dry_run", 0, ret_dry_run))
+        !registry_take_dry_run(call, body, ret_dry_run))
         return false;
     promote->scale_down_previous = scale_down;
     promote->preserve_environment_instance_type = preserve;
-    if (!query.p || str_eq(query, STR("true")) || str_eq(query, STR("false"))) {
-        *ret_dry_run = *ret_dry_run || str_eq(query, STR("true"));
-        return true;
-    }
-    api_error(call, 400, "invalid_field", "dry_run", "dry_run: expected true or false");
-    return false;
+    return true;
 }
 
 static void promote_to(struct api_call *call, struct fleet_environment *e,

@@ -218,7 +218,7 @@ static bool take_package(struct api_call *call, const json_t *source, struct pus
             "source.package: expected what POST /v1/packages answered with, a SHA-256 in hex");
         return false;
     }
-    if (!package_store_has(call->api->data_dir, package)) {
+    if (!push->dry_run && !package_store_has(call->api->data_dir, package)) {
         api_error(call, 400, "package_not_found", "source.package",
                   "source.package: there is no package %.*s; upload it with POST /v1/packages",
                   STR_ARG(package));
@@ -353,7 +353,8 @@ bool push_take(struct api_call *call, const json_t *body, enum push_named named,
                   "source: expected an object with a kind, which is model_archive or external");
         return false;
     }
-    return check_members(call, source, external, named) &&
+    return registry_take_dry_run(call, body, &ret_push->dry_run) &&
+           check_members(call, source, external, named) &&
            (named == PUSH_MODEL_IS_KNOWN || take_model_name(call, source, &ret_push->model_name)) &&
            (external ? take_external(call, source, ret_push)
                      : take_package(call, source, ret_push));
@@ -389,4 +390,21 @@ enum fleet_outcome push_run(struct registry_change *c, const struct policy *p,
         registry_audit(c, "MODEL_DEPLOYED", (*ret_deployment)->id, NULL,
                        deployment_json(p, *ret_deployment));
     return outcome;
+}
+
+void push_answer_plan(struct api_call *call, struct registry_change *c, const struct fleet_model *m,
+                      struct push *push)
+{
+    enum fleet_outcome outcome =
+        ensure_environment(c, call->api->policy, m, push->fleet.environment);
+    struct fleet_plan plan;
+
+    push->fleet.model = m->id;
+    if (outcome == FLEET_OK)
+        outcome = fleet_plan_push(c->fleet, &c->world, &push->fleet, &plan, &c->problem);
+    json_t *value = outcome == FLEET_OK ? plan_json(&plan, push->fleet.environment, STR("")) : NULL;
+    if (registry_end(call, c, outcome == FLEET_OK ? FLEET_UNCHANGED : outcome))
+        call->json = value;
+    else
+        json_decref(value);
 }

@@ -8,6 +8,7 @@ enum push_named { PUSH_NAMES_MODEL, PUSH_MODEL_IS_KNOWN };
 
 struct push {
     str model_name; /* where the source names one */
+    int dry_run;    /* the package need not have been uploaded */
     struct fleet_push fleet;
 };
 
@@ -19,3 +20,7 @@ bool push_take(struct api_call *call, const json_t *body, enum push_named named,
 enum fleet_outcome push_run(struct registry_change *c, const struct policy *p,
                             const struct fleet_model *m, struct push *push,
                             struct fleet_deployment **ret_deployment);
+
+/* Answers with what push_run would do, and ends the change so that nothing is made. */
+void push_answer_plan(struct api_call *call, struct registry_change *c, const struct fleet_model *m,
+                      struct push *push);

@@ -98,6 +98,20 @@ bool registry_take_name(struct api_call *call, const json_t *body, size_t most, 
     return ret_name->p != NULL;
 }
 
+bool registry_take_dry_run(struct api_call *call, const json_t *body, int *ret_dry_run)
+{
+    str query = api_query(call, "dry_run");
+    bool is_true = str_eq(query, STR("true"));
+
+    if (!api_flag(call, body, "dry_run", 0, ret_dry_run))
+        return false;
+    *ret_dry_run = *ret_dry_run || is_true;
+    if (!query.p || is_true || str_eq(query, STR("false")))
+        return true;
+    api_error(call, 400, "invalid_field", "dry_run", "dry_run: expected true or false");
+    return false;
+}
+
 /* --- finding */
 
 static void not_there(struct api_call *call, const char *what, const char *param, str name)

@@ -56,6 +56,9 @@ bool registry_may_change_all(struct api_call *call);
 /* The member `name` of a body, which has to be there. */
 bool registry_take_name(struct api_call *call, const json_t *body, size_t most, str *ret_name);
 
+/* Whether only a plan is asked for: the member `dry_run` of a body, or of the query. */
+bool registry_take_dry_run(struct api_call *call, const json_t *body, int *ret_dry_run);
+
 /* --- versions */
 
 /* The answer shows this object: its version is the ETag. NULL: it is not there yet, and has none.

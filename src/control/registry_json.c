@@ -270,6 +270,35 @@ json_t *replica_json(const struct fleet_replica *r)
                      render_time(r->ready_ns));
 }
 
+/* --- plans */
+
+static json_t *planes_json(const struct fleet_plan *plan)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < plan->n_planes; i++)
+        json_array_append_new(list,
+                              json_pack("{s:o, s:o}", "name", render_str(plan->planes[i]->name),
+                                        "region", render_str(plan->planes[i]->region)));
+    return list;
+}
+
+json_t *plan_json(const struct fleet_plan *plan, str environment, str deployment)
+{
+    json_t *value = json_pack(
+        "{s:b, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "dry_run", 1, "environment",
+        text_or_null(environment), "deployment_id", text_or_null(deployment), "redeploys",
+        (int)plan->redeploys, "reason", render_str(plan->reason), "previous_deployment_id",
+        text_or_null(plan->previous), "region_rule", rule_or_null(plan->rule), "instance_type_name",
+        render_str(plan->instance_type.p ? plan->instance_type : STR("")), "autoscaling_settings",
+        autoscaling_json(&plan->autoscaling), "promotion_cleanup_strategy",
+        render_str(cleanup_name(plan->cleanup)));
+
+    json_object_set_new(value, "replicas", json_integer(plan->replicas));
+    json_object_set_new(value, "planes", planes_json(plan));
+    return value;
+}
+
 /* --- environments */
 
 json_t *promotion_json(const struct policy *p, const struct fleet_promotion *promotion)

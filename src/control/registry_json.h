@@ -4,6 +4,7 @@
  * them. All return new references. */
 
 #include "control/policy.h"
+#include "fleet/controller.h"
 
 #include <jansson.h>
 
@@ -15,6 +16,8 @@ json_t *model_json(const struct policy *p, const struct fleet_model *m);
 json_t *deployment_json(const struct policy *p, const struct fleet_deployment *d);
 json_t *replica_json(const struct fleet_replica *r);
 json_t *promotion_json(const struct policy *p, const struct fleet_promotion *promotion);
+/* `environment` "" : a push to none; `deployment` "" : it is not made yet. */
+json_t *plan_json(const struct fleet_plan *plan, str environment, str deployment);
 json_t *environment_json(const struct policy *p, const struct fleet_environment *e);
 
 /* A group of a team; `group` NULL: nobody has said anything about that name. */

@@ -177,7 +177,7 @@ struct fleet_promote {
     bool preserve_environment_instance_type;
 };
 
-/* What a promotion would do: the same function decides it for a dry run and for real. */
+/* What a promotion or push would do: the same function decides it for a dry run and for real. */
 struct fleet_plan {
     bool redeploys;
     str reason;   /* static text of one table: "the deployment is in environment staging", … */
@@ -190,6 +190,11 @@ struct fleet_plan {
     const struct fleet_plane *planes[64]; /* that may run it */
     size_t n_planes;
 };
+/* The same of a push; where that is to no environment, the rule is "" and the settings are the
+ * defaults, and `previous` is the development deployment whose place another one takes. */
+enum fleet_outcome fleet_plan_push(const struct fleet *f, const struct fleet_world *w,
+                                   const struct fleet_push *push, struct fleet_plan *ret_plan,
+                                   struct fleet_problem *problem);
 enum fleet_outcome fleet_plan_promotion(const struct fleet *f, const struct fleet_world *w,
                                         const struct fleet_promote *promote,
                                         struct fleet_plan *ret_plan, struct fleet_problem *problem);

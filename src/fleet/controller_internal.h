@@ -125,6 +125,10 @@ struct fleet_promotion *promotion_begin(struct fleet *f, const struct fleet_worl
 enum fleet_outcome promotion_refusal(const struct fleet_environment *e,
                                      struct fleet_problem *problem);
 /* How many replicas a candidate needs for the swap. */
+/* All of a plan but whether and why it redeploys, and the planes. */
+struct fleet_plan promotion_plan(const struct fleet *f, const struct fleet_environment *e,
+                                 const struct fleet_deployment *d,
+                                 const struct fleet_promote *promote);
 uint32_t promotion_replicas(const struct fleet *f, const struct fleet_environment *e,
                             enum fleet_source source);
 str promotion_instance_type(const struct fleet *f, const struct fleet_environment *e, str own,

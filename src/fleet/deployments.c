@@ -199,40 +199,94 @@ static void fill(struct fleet *f, const struct fleet_world *w, struct fleet_depl
     deployment_begin(f, w, d, d->built ? STATUS_DEPLOYING : STATUS_BUILDING);
 }
 
+static struct fleet_promote promote_of(const struct fleet_push *push)
+{
+    return (struct fleet_promote){.scale_down_previous = push->scale_down_previous,
+                                  .preserve_environment_instance_type =
+                                      push->preserve_environment_instance_type};
+}
+
+/* Of a push to no environment. */
+static struct fleet_plan plan_alone(const struct fleet *f, const struct fleet_push *push)
+{
+    const struct fleet_deployment *development =
+        push->development ? find_development(f, push->model) : NULL;
+    struct fleet_plan plan = {
+        .reason = push->development ? STR("it is the development deployment")
+                                    : STR("it is in no environment"),
+        .previous = development ? development->id : STR_NULL,
+        .rule = STR_NULL,
+        .instance_type = fleet_instance_type(push->instance_type),
+        .cleanup = CLEANUP_KEEP,
+        .replicas = 1,
+    };
+
+    fleet_autoscaling_defaults(&plan.autoscaling);
+    return plan;
+}
+
+static enum fleet_outcome decide(const struct fleet *f, const struct fleet_world *w,
+                                 const struct fleet_push *push,
+                                 struct fleet_environment **ret_environment,
+                                 struct fleet_plan *plan, struct fleet_problem *problem)
+{
+    const struct fleet_promote promote = promote_of(push);
+    const struct fleet_deployment made = {
+        .source = push->package.n ? SOURCE_PACKAGE : SOURCE_EXTERNAL,
+        .region = push->region,
+        .instance_type = push->instance_type,
+    };
+    enum fleet_outcome outcome = check_push(f, push, problem);
+
+    if (outcome == FLEET_OK)
+        outcome = check_environment(f, push, ret_environment, problem);
+    if (outcome == FLEET_OK && !(push->development && find_development(f, push->model)))
+        outcome = fleet_check_quota(f, w, QUOTA_DEPLOYMENTS, push->model, 1, problem);
+    if (outcome != FLEET_OK)
+        return outcome;
+    *plan = plan_alone(f, push);
+    if (*ret_environment) {
+        *plan = promotion_plan(f, *ret_environment, &made, &promote);
+        plan->reason = promotion_reason_pushed;
+    }
+    if (placement_is_possible(f, w, &made, plan->rule, plan->planes, COUNT_OF(plan->planes),
+                              &plan->n_planes, problem))
+        return FLEET_OK;
+    return problem && problem->field[0] ? FLEET_INVALID : FLEET_CONFLICT;
+}
+
+enum fleet_outcome fleet_plan_push(const struct fleet *f, const struct fleet_world *w,
+                                   const struct fleet_push *push, struct fleet_plan *ret_plan,
+                                   struct fleet_problem *problem)
+{
+    struct fleet_environment *e;
+    struct fleet_plan plan;
+    enum fleet_outcome outcome = decide(f, w, push, &e, &plan, problem);
+
+    if (outcome == FLEET_OK)
+        *ret_plan = plan;
+    return outcome;
+}
+
 enum fleet_outcome fleet_push(struct fleet *f, const struct fleet_world *w,
                               const struct fleet_push *push,
                               struct fleet_deployment **ret_deployment,
                               struct fleet_problem *problem)
 {
+    const struct fleet_promote promote = promote_of(push);
     struct fleet_environment *e;
-    const struct fleet_plane *plane;
-    size_t n;
-    enum fleet_outcome outcome = check_push(f, push, problem);
+    struct fleet_plan plan;
+    enum fleet_outcome outcome = decide(f, w, push, &e, &plan, problem);
 
-    if (outcome == FLEET_OK)
-        outcome = check_environment(f, push, &e, problem);
-    if (outcome == FLEET_OK && !(push->development && find_development(f, push->model)))
-        outcome = fleet_check_quota(f, w, QUOTA_DEPLOYMENTS, push->model, 1, problem);
     if (outcome != FLEET_OK)
         return outcome;
-    const struct fleet_group *g = e ? fleet_group_of_environment(f, e) : NULL;
-    struct fleet_deployment probe = {.source = push->package.n ? SOURCE_PACKAGE : SOURCE_EXTERNAL,
-                                     .region = push->region};
-    if (!placement_is_possible(f, w, &probe, g ? g->rule : STR_NULL, &plane, 1, &n, problem))
-        return problem && problem->field[0] ? FLEET_INVALID : FLEET_CONFLICT;
     if (push->development)
         replace_development(f, w, push->model);
-    struct fleet_deployment *d = deployment_new(f, w, push->model, probe.source);
+    struct fleet_deployment *d =
+        deployment_new(f, w, push->model, push->package.n ? SOURCE_PACKAGE : SOURCE_EXTERNAL);
     fill(f, w, d, push, e);
-    if (e) {
-        const struct fleet_promote promote = {.environment = e->object.key,
-                                              .deployment = d->id,
-                                              .scale_down_previous = push->scale_down_previous,
-                                              .preserve_environment_instance_type =
-                                                  push->preserve_environment_instance_type};
-
-        promotion_begin(f, w, e, d, d, promotion_reason_pushed, &promote);
-    }
+    if (e)
+        promotion_begin(f, w, e, d, d, plan.reason, &promote);
     *ret_deployment = d;
     return settled(f, w);
 }

@@ -156,6 +156,24 @@ static enum fleet_outcome find_parts(const struct fleet *f, const struct fleet_p
     return FLEET_OK;
 }
 
+struct fleet_plan promotion_plan(const struct fleet *f, const struct fleet_environment *e,
+                                 const struct fleet_deployment *d,
+                                 const struct fleet_promote *promote)
+{
+    bool preserve = promote->preserve_environment_instance_type;
+
+    return (struct fleet_plan){
+        .previous = e->current,
+        .rule = rule_of(f, e),
+        .instance_type =
+            fleet_instance_type(promotion_instance_type(f, e, d->instance_type, preserve)),
+        .autoscaling = e->autoscaling,
+        .cleanup =
+            promote->scale_down_previous ? e->promotion_settings.cleanup_strategy : CLEANUP_KEEP,
+        .replicas = promotion_replicas(f, e, d->source),
+    };
+}
+
 static enum fleet_outcome decide(const struct fleet *f, const struct fleet_world *w,
                                  const struct fleet_promote *promote, struct parts *parts,
                                  struct fleet_plan *plan, struct fleet_problem *problem)
@@ -177,18 +195,9 @@ static enum fleet_outcome decide(const struct fleet *f, const struct fleet_world
                     STR_ARG(d->id), STR_ARG(e->name));
         return FLEET_CONFLICT;
     }
-    *plan = (struct fleet_plan){
-        .redeploys = parts->reason != REASON_REUSED,
-        .reason = reasons[parts->reason],
-        .previous = e->current,
-        .rule = rule_of(f, e),
-        .instance_type =
-            fleet_instance_type(promotion_instance_type(f, e, d->instance_type, preserve)),
-        .autoscaling = e->autoscaling,
-        .cleanup =
-            promote->scale_down_previous ? e->promotion_settings.cleanup_strategy : CLEANUP_KEEP,
-        .replicas = promotion_replicas(f, e, d->source),
-    };
+    *plan = promotion_plan(f, e, d, promote);
+    plan->redeploys = parts->reason != REASON_REUSED;
+    plan->reason = reasons[parts->reason];
     bool enough = !plan->redeploys && deployment_ready_replicas(f, d) >= plan->replicas;
     if (!placement_is_possible(f, w, d, plan->rule, plan->planes, COUNT_OF(plan->planes),
                                &plan->n_planes, problem) &&

@@ -189,10 +189,34 @@ def test_a_package_that_arrived_as_another_is_not_deployed(control, package):
     assert control.sent("POST /v1/models/abcd1234/deployments") == []
 
 
-def test_dry_run_sends_nothing(control, package):
+PLAN = {
+    "dry_run": True,
+    "environment": None,
+    "deployment_id": None,
+    "redeploys": False,
+    "reason": "it is in no environment",
+    "planes": [{"name": "paris", "region": "scaleway-par-1"}, {"name": "gra", "region": "ovh-gra-1"}],
+}
+
+
+def test_dry_run_asks_for_a_plan_and_uploads_nothing(control, package):
+    control.put("POST /v1/models/abcd1234/deployments", PLAN)
     out = control.fine("push", str(package), "--dry-run")
-    assert "abcd1234" in out and "SHA-256" in out
-    assert not any(call.startswith("POST") for call in control.calls())
+    assert "abcd1234" in out and "SHA-256" in out and "it is in no environment" in out and "paris (scaleway-par-1),gra (ovh-gra-1)" in out
+    [body] = control.sent("POST /v1/models/abcd1234/deployments")
+    assert body["dry_run"] is True and [call for call in control.calls() if call.startswith("POST")] == ["POST /v1/models/abcd1234/deployments"]
+    shown = json.loads(control.fine("push", str(package), "--dry-run", "--json"))
+    assert shown == {**PLAN, "model_id": "abcd1234", "model_name": "echo", "package": body["source"]["package"]}
+
+
+def test_dry_run_of_a_new_model(control, package):
+    control.put("GET /v1/models", {"models": []})
+    control.put("POST /v1/models", PLAN)
+    out = control.fine("push", str(package), "--dry-run")
+    assert "new: it would be made" in out
+    control.put("POST /v1/models", (409, {"error": {"message": "no plane lies within it"}}))
+    status, _, err = control.run("push", str(package), "--dry-run")
+    assert status == 1 and "no plane lies within it" in err
 
 
 def test_a_package_that_is_wrong_is_told_line_by_line(control, package):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from regional import GROUPS, Server, config_of, package
+from regional import EU, GROUPS, US, Server, config_of, package
 from world import BUILD, KEY, ROOT, Sim
 
 ECHO = "class Model:\n    def predict(self, model_input):\n        print('was asked', model_input['text'])\n        return model_input\n"
@@ -53,7 +53,7 @@ def test_the_manual_from_its_first_command_to_its_last(shell):
         return next(out for command, out in said.items() if words in command)
 
     assert "paris" in output("deployments replicas") and "virginia" not in output("deployments replicas")
-    plan = output("--dry-run")
+    plan = output("second --dry-run")
     assert re.search(r"redeploys +yes", plan) and "region rule" in plan and "virginia" not in plan
     assert "is in prod-eu" in output("prod-eu second --wait")
     assert output("env promotions").count("SUCCEEDED") == 2
@@ -78,9 +78,39 @@ def test_what_fails_says_why_with_its_log(server, tmp_path):
 
 
 def test_dry_run_makes_nothing(server, tmp_path):
-    code, out, err = server.cli("push", str(package(tmp_path, "later", ECHO)), "--environment", "prod-us", "--dry-run")
+    folder = str(package(tmp_path, "later", ECHO))
+    code, out, err = server.cli("push", folder, "--environment", "prod-us", "--dry-run")
     assert code == 0 and "would be made" in out, err
+    assert f"({US})" in out and f"({EU})" not in out and "it was pushed to the environment" in out and "max_replica" in out
+    code, out, err = server.cli("push", folder, "--dry-run", "--json")
+    assert code == 0 and {plane["region"] for plane in json.loads(out)["planes"]} == {EU, US}, err
     assert "later" not in [m["name"] for m in server.get("/v1/models")["models"]]
+
+
+def test_dry_run_and_push_fail_for_the_same_reason(server, tmp_path):
+    folder = str(package(tmp_path, "nowhere", ECHO))
+    said = []
+    for more in (["--dry-run"], []):
+        code, _, err = server.cli("push", folder, "--environment", "prod-jp", *more)
+        assert code == 1
+        said.append([line for line in err.splitlines() if not line.startswith("upload")])
+    assert said[0] == said[1] and "plane" in said[0][0] and "jp" in said[0][0].lower()
+    assert "nowhere" not in [m["name"] for m in server.get("/v1/models")["models"]]
+
+
+def test_a_plan_says_what_the_push_does(server, tmp_path):
+    folder = str(package(tmp_path, "planned", ECHO))
+    first = server.push(folder, "--environment", "prod-eu", "--wait")
+    code, out, err = server.cli("push", folder, "--environment", "prod-eu", "--dry-run", "--json")
+    plan = json.loads(out)
+    assert code == 0 and plan["previous_deployment_id"] == first["deployment_id"], err
+    assert plan["region_rule"] == {"allow": ["eu"]} and [p["region"] for p in plan["planes"]] == [EU]
+    second = server.push(folder, "--environment", "prod-eu", "--wait")
+    promotion = server.environment(first["model_id"], "prod-eu")["last_promotion"]
+    assert promotion["candidate_deployment_id"] == second["deployment_id"]
+    assert (promotion["reason"], promotion["redeployed"]) == (plan["reason"], plan["redeploys"])
+    code, out, err = server.cli("env", "promote", "planned", "production", second["deployment_id"], "--dry-run", "--json")
+    assert code == 0 and set(json.loads(out)) == set(plan) - {"model_id", "model_name", "package"}, err
 
 
 def test_an_environment_that_nobody_has_heard_of(server, tmp_path):
