@@ -133,6 +133,8 @@ static json_t *source_of(const struct push *p)
 
     if (w->environment)
         json_object_set_new(deployment, "environment_name", json_string(w->environment));
+    if (w->development)
+        json_object_set_new(deployment, "is_development", json_true());
     if (w->deployment_name)
         json_object_set_new(deployment, "deployment_name", json_string(w->deployment_name));
     if (w->labels)
@@ -270,6 +272,8 @@ static void print_endpoint(const struct push *p, const char *label, const char *
         printf("%-12s %s/%s\n", label, host, verb);
     else if (environment)
         printf("%-12s %s/environments/%s/%s\n", label, host, environment, verb);
+    else if (p->words.development)
+        printf("%-12s %s/development/%s\n", label, host, verb);
     else
         printf("%-12s %s/deployment/%s/%s\n", label, host, table_text(p->deployment, "id"), verb);
 }

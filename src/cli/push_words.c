@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { TIMEOUT_MIN_MINUTES = 10, TIMEOUT_MAX_MINUTES = 1440, OPTIONS = 15 };
+enum { TIMEOUT_MIN_MINUTES = 10, TIMEOUT_MAX_MINUTES = 1440, OPTIONS = 16 };
 
 static void list_options(struct push_words *w, struct cli_option ret_options[OPTIONS])
 {
@@ -17,6 +17,8 @@ static void list_options(struct push_words *w, struct cli_option ret_options[OPT
         {"environment", CLI_OPTION_TEXT, &w->environment, "NAME",
          "promote it to this environment once it is ready", 0},
         {"promote", CLI_OPTION_FLAG, &w->promote, NULL, "the same as --environment production", 0},
+        {"development", CLI_OPTION_FLAG, &w->development, NULL,
+         "make it the model's development deployment, in place of the one there is", 0},
         {"deployment-name", CLI_OPTION_TEXT, &w->deployment_name, "NAME",
          "a name for people (default: deployment-1, …)", 0},
         {"labels", CLI_OPTION_TEXT, &w->labels_text, "JSON", "an object of your own", 0},
@@ -57,6 +59,9 @@ static const char *problem_of(struct push_words *w)
 
     if (w->promote && w->environment)
         return "--promote means --environment production; say one of them";
+    if (w->development && (w->environment || w->promote || w->deployment_name || w->no_preserve))
+        return "--development is in no environment and has no name: --environment, --promote, "
+               "--deployment-name and --no-preserve-env-instance-type are not for it";
     if (w->preserve && w->no_preserve)
         return "--preserve-env-instance-type and --no-preserve-env-instance-type contradict each "
                "other";

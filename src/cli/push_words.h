@@ -12,7 +12,7 @@ struct push_words {
     const char *command, *folder;
     const char *model_name, *team, *environment, *deployment_name, *labels_text, *output;
     uint64_t timeout_s, deploy_timeout_minutes;
-    int promote, wait, preserve, no_preserve, tail, dry_run, as_json;
+    int promote, development, wait, preserve, no_preserve, tail, dry_run, as_json;
 
     json_t *labels; /* of labels_text; NULL: none */
 };

@@ -148,6 +148,13 @@ def test_push_sends_the_folder_and_names_what_was_made(control, package):
     }
 
 
+def test_a_development_deployment_has_a_path_of_its_own(control, package):
+    out = control.fine("push", str(package), "--development")
+    assert "model-abcd1234.localhost/development/predict" in out
+    [body] = control.sent("POST /v1/models/abcd1234/deployments")
+    assert body["source"]["deployment"]["is_development"] is True
+
+
 def test_a_new_model_comes_with_its_first_deployment(control, package):
     control.put("GET /v1/models", {"models": []})
     control.fine("push", str(package), "--promote", "--no-preserve-env-instance-type")
@@ -230,6 +237,8 @@ def test_a_package_that_is_wrong_is_told_line_by_line(control, package):
     "words, message",
     [
         (["--promote", "--environment", "x"], "--promote"),
+        (["--development", "--environment", "x"], "--development is in no environment"),
+        (["--development", "--deployment-name", "x"], "--development is in no environment"),
         (["--labels", "[1]"], "JSON object"),
         (["--deploy-timeout-minutes", "5"], "10 to 1440"),
         (["--deployment-name", "a b"], "--deployment-name"),

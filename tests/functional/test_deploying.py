@@ -47,6 +47,8 @@ def test_the_manual_from_its_first_command_to_its_last(shell):
     said = shell(page)
     assert len(said) > 25
     answers = [json.loads(out) for command, out in said.items() if command.startswith("curl")]
+    development = answers.pop()
+    assert (development["text"], development["environment"]) == ("you said: hello", None)
     assert [(a["text"], a["environment"], a["region"]) for a in answers] == [("you said: hello", "prod-eu", "scaleway-par-1")] * 2
 
     def output(words):
@@ -111,6 +113,25 @@ def test_a_plan_says_what_the_push_does(server, tmp_path):
     assert (promotion["reason"], promotion["redeployed"]) == (plan["reason"], plan["redeploys"])
     code, out, err = server.cli("env", "promote", "planned", "production", second["deployment_id"], "--dry-run", "--json")
     assert code == 0 and set(json.loads(out)) == set(plan) - {"model_id", "model_name", "package"}, err
+
+
+def test_a_development_deployment_is_replaced_by_the_next(server, tmp_path):
+    folder = package(tmp_path, "draft", ECHO)
+    code, out, err = server.cli("push", str(folder), "--development", "--wait")
+    assert code == 0, err
+    host, path = re.search(r"endpoint +(?:https?://)?([^/\s]+)(/development/predict)\n", out).groups()
+    assert server.call(host, path, {"text": "one"}).json() == {"text": "one"}
+    [model] = [m for m in server.get("/v1/models")["models"] if m["name"] == "draft"]
+    assert model["development_deployment_id"] and model["development_deployment_id"] in out
+    (folder / "model/model.py").write_text(ECHO.replace("return model_input", "return {'new': True}"))
+    code, out, err = server.cli("push", str(folder), "--development", "--dry-run", "--json")
+    assert code == 0 and json.loads(out)["previous_deployment_id"] == model["development_deployment_id"], err
+    pushed = server.push(folder, "--development", "--wait")
+    assert server.call(host, path, {"text": "two"}).json() == {"new": True}
+    [now] = server.get(f"/v1/models/{model['id']}/deployments")["deployments"]
+    assert now["id"] == pushed["deployment_id"] and now["is_development"]
+    code, out, err = server.cli("deployments", "get", "draft", "development", "--json")
+    assert code == 0 and json.loads(out)["id"] == now["id"], err
 
 
 def test_an_environment_that_nobody_has_heard_of(server, tmp_path):
