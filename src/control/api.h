@@ -3,8 +3,8 @@
 /*
  * The management API, apart from how a request arrived: over HTTP on the control port, or relayed
  * from a gateway. One table (api_routes.c) says which method and path need which scope and who
- * answers. A call that changed policy is answered once the change is in force on every edge, or
- * says which edges have not confirmed it.
+ * answers. A call that changed policy, or found it as it should be, is answered once that is in
+ * force on every edge, or says which edges have not confirmed it.
  */
 
 #include "control/change.h"
@@ -65,7 +65,7 @@ struct api_call {
     struct buf text; /* of `content_type` */
     str content_type;
     str allow, etag;
-    bool changed; /* policy: the answer waits until it is in force */
+    bool changed; /* policy, now or maybe a moment ago: the answer waits until it is in force */
 
     api_respond_fn respond;
     void *ctx;

@@ -91,10 +91,12 @@ static void set_rule(struct api_call *call, str after)
 
     if (!api_matches(call, tag_of(call)) || !may_change(call, before, after))
         return;
-    if (!before.p == !after.p && str_eq(before, after))
+    if (!before.p == !after.p && str_eq(before, after)) {
         show(call);
-    else
+        call->changed = true; /* a moment ago, maybe: it may be on its way to the edges */
+    } else {
         write_rule(call, before, after);
+    }
 }
 
 enum api_progress api_organization_put(struct api_call *call)

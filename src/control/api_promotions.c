@@ -27,11 +27,12 @@ static void answer_plan(struct api_call *call, const struct fleet_environment *e
     registry_begin(call, &c);
     enum fleet_outcome outcome =
         fleet_plan_promotion(c.fleet, &c.world, promote, &plan, &c.problem);
-    json_t *value = outcome == FLEET_OK ? plan_json(&plan, e->name, promote->deployment) : NULL;
-    if (registry_end(call, &c, outcome == FLEET_OK ? FLEET_UNCHANGED : outcome))
-        call->json = value;
-    else
-        json_decref(value);
+    if (outcome == FLEET_OK) {
+        call->json = plan_json(&plan, e->name, promote->deployment);
+        registry_drop(&c);
+    } else {
+        registry_end(call, &c, outcome);
+    }
 }
 
 /* --- promoting */

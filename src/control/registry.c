@@ -279,7 +279,10 @@ bool registry_end(struct api_call *call, struct registry_change *c, enum fleet_o
         return api_commit(call, &c->change);
     change_abort(&c->change);
     refuse(call, outcome, &c->problem);
-    return outcome == FLEET_UNCHANGED;
+    /* Unchanged since a moment ago may still be on its way to the edges: who asks again because
+     * the first answer said so, or never came, waits as well. */
+    call->changed = outcome == FLEET_UNCHANGED;
+    return call->changed;
 }
 
 void registry_drop(struct registry_change *c)

@@ -85,7 +85,8 @@ void registry_audit(struct registry_change *c, const char *action, str object, j
                     json_t *after);
 
 /* Ends the change as `outcome` says. False, and an error in the answer, if nothing was changed
- * although something should have been; FLEET_UNCHANGED is true and changes nothing. */
+ * although something should have been; FLEET_UNCHANGED is true and changes nothing, but the answer
+ * waits for the edges as after a change. */
 bool registry_end(struct api_call *call, struct registry_change *c, enum fleet_outcome outcome);
 
 /* Drops the change: the error is in the answer already. */

@@ -222,6 +222,29 @@ def test_the_files_group_is_the_files(world):
     assert r("PATCH", "/v1/environment_groups/prod-eu", {"region_rule": "FR"}, 409)["code"] == "owned_by_file"
 
 
+def test_who_asks_again_is_told_as_truly_what_is_in_force(world):
+    r = world()
+    model = r.model()
+    asked = (
+        ("PATCH", f"/v1/models/{model}/environments/production", {"autoscaling_settings": {"max_replica": 3}}),
+        ("PATCH", "/v1/environment_groups/prod-eu", {"region_rule": "eu"}),
+        ("PUT", "/v1/organization", {"region_rule": "eu"}),
+    )
+    edge = r.gateway.child("edge")
+    os.kill(edge, signal.SIGSTOP)
+    try:
+        for one in asked + asked:  # the second time there is nothing to change
+            assert r(*one)["in_force"] is False, one
+        revision = r("GET", "/v1/configuration")["revision"]
+        assert r(*asked[0])["status"] == "UNCHANGED" and r("GET", "/v1/configuration")["revision"] == revision
+    finally:
+        os.kill(edge, signal.SIGCONT)
+    for one in asked:
+        answer = r(*one)
+        while "in_force" in answer:  # it catches up
+            answer = r(*one)
+
+
 def test_restricted_environments(world):
     r = world()
     ana = r("POST", "/v1/users", {"email": "ana@example.com", "name": "Ana"})["user_id"]
