@@ -402,9 +402,10 @@ void push_answer_plan(struct api_call *call, struct registry_change *c, const st
     push->fleet.model = m->id;
     if (outcome == FLEET_OK)
         outcome = fleet_plan_push(c->fleet, &c->world, &push->fleet, &plan, &c->problem);
-    json_t *value = outcome == FLEET_OK ? plan_json(&plan, push->fleet.environment, STR("")) : NULL;
-    if (registry_end(call, c, outcome == FLEET_OK ? FLEET_UNCHANGED : outcome))
-        call->json = value;
-    else
-        json_decref(value);
+    if (outcome == FLEET_OK) {
+        call->json = plan_json(&plan, push->fleet.environment, STR(""));
+        registry_drop(c);
+    } else {
+        registry_end(call, c, outcome);
+    }
 }

@@ -122,6 +122,9 @@ enum fleet_outcome fleet_set_group_rule(struct fleet *f, const struct fleet_worl
  * that name. */
 bool fleet_may_manage(const struct fleet *f, str team, str environment, str user);
 
+/* What a row of the billing history comes to, with the time until now of replicas that run. */
+uint64_t fleet_usage_ms(const struct fleet *f, const struct fleet_usage *u, int64_t now_ns);
+
 /* --- deployments */
 
 struct fleet_push {

@@ -276,7 +276,7 @@ struct fleet_usage {
     struct fleet_object object;
     str id, model, model_name, environment, deployment, region, instance_type;
     int64_t from_ns, to_ns; /* 0: goes on */
-    uint64_t replica_ms;
+    uint64_t replica_ms;    /* of replicas that have ended: fleet_usage_ms adds the others' */
 };
 
 /* A deployment that is no more, until what it left outside has been removed. */

@@ -48,6 +48,24 @@ void usage_begin(struct fleet *f, const struct fleet_world *w, struct fleet_repl
     fleet_set_str(&fleet_edit(f, r)->usage, row);
 }
 
+static uint64_t counts(const struct fleet_usage *u, const struct fleet_replica *r, int64_t now_ns)
+{
+    int64_t since = r->started_ns > u->from_ns ? r->started_ns : u->from_ns;
+
+    return now_ns > since ? (uint64_t)((now_ns - since) / NS_PER_MS) : 0;
+}
+
+uint64_t fleet_usage_ms(const struct fleet *f, const struct fleet_usage *u, int64_t now_ns)
+{
+    uint64_t total = u->replica_ms;
+
+    for (struct fleet_replica *r = u->to_ns ? NULL : fleet_first_replica(f); r;
+         r = fleet_next_replica(f, r))
+        if (str_eq(r->usage, u->id))
+            total += counts(u, r, now_ns);
+    return total;
+}
+
 void usage_end(struct fleet *f, const struct fleet_world *w, struct fleet_replica *r)
 {
     struct fleet_usage *u = fleet_find_usage(f, r->usage);
@@ -56,9 +74,7 @@ void usage_end(struct fleet *f, const struct fleet_world *w, struct fleet_replic
         return;
     u = fleet_edit(f, u);
     fleet_set_str(&fleet_edit(f, r)->usage, STR_NULL);
-    int64_t since = r->started_ns > u->from_ns ? r->started_ns : u->from_ns;
-    if (w->now_ns > since)
-        u->replica_ms += (uint64_t)((w->now_ns - since) / NS_PER_MS);
+    u->replica_ms += counts(u, r, w->now_ns);
     for (struct fleet_replica *o = fleet_first_replica(f); o; o = fleet_next_replica(f, o))
         if (str_eq(o->usage, u->id))
             return;

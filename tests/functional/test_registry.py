@@ -349,6 +349,7 @@ def test_production_and_its_verbs(world):
     r("POST", f"{path}/deployments/{one}/activate")
     assert r("GET", f"{path}/deployments/{one}/config") == {"config": {}, "raw_config": None}
     assert r("GET", f"{path}/deployments/{one}/config?output_format=xml", status=400)["param"] == "output_format"
+    wait_until(lambda: any(not u["to"] and u["replica_milliseconds"] for u in r("GET", "/v1/usage")["usage"]))
     usage = r("GET", "/v1/usage")["usage"]
     assert {(u["environment"], u["deployment_id"]) for u in usage} == {("production", one)}
     r("DELETE", path)
@@ -747,7 +748,8 @@ def test_everything_is_there_after_a_crash(world):
     r("POST", f"/v1/models/{model}/environments", {"name": "prod-eu"})
     r.external(model, world.sim.base(EU), EU, environment_name="prod-eu")
     key = r("POST", "/v1/api_keys", {"type": "WORKSPACE_INVOKE", "model_ids": [model]})["api_key"]
-    before = [r("GET", p) for p in (f"/v1/models/{model}/environments", "/v1/environment_groups", "/v1/api_keys", "/v1/usage")]
+    paths = (f"/v1/models/{model}/environments", "/v1/environment_groups", "/v1/api_keys")
+    before, (used,) = [r("GET", p) for p in paths], r("GET", "/v1/usage")["usage"]
     control = r.gateway.child("control")
     os.kill(control, signal.SIGKILL)
 
@@ -758,8 +760,9 @@ def test_everything_is_there_after_a_crash(world):
             return False
 
     wait_until(is_back)
-    after = [r("GET", p) for p in (f"/v1/models/{model}/environments", "/v1/environment_groups", "/v1/api_keys", "/v1/usage")]
+    after, (uses,) = [r("GET", p) for p in paths], r("GET", "/v1/usage")["usage"]
     assert before == after and key
+    assert uses.pop("replica_milliseconds") > used.pop("replica_milliseconds") and uses == used  # it runs on
 
 
 def test_a_key_of_one_environment_manages_neither_users_nor_other_keys(world):

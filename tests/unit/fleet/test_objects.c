@@ -102,6 +102,8 @@ static void test_a_deleted_environment_holds_nothing(void)
     environment("staging");
     struct fleet_deployment *d = serving("staging");
     pass(100);
+    CHECK_INT(fleet_usage_ms(fleet, fleet_first_usage(fleet), world.now_ns), 100000);
+    CHECK_INT(fleet_first_usage(fleet)->to_ns, 0);
     CHECK_INT(fleet_delete_environment(fleet, &world, model->id, STR("staging"), &problem),
               FLEET_OK);
     CHECK(!fleet_find_environment_of(fleet, model->id, STR("staging")));
@@ -115,6 +117,7 @@ static void test_a_deleted_environment_holds_nothing(void)
     CHECK_STR(u->region, "aws-eu-west-1");
     CHECK_INT(u->replica_ms, 100000);
     CHECK_INT(u->to_ns, world.now_ns);
+    CHECK_INT(fleet_usage_ms(fleet, u, world.now_ns + 5), 100000);
     CHECK_INT(fleet_delete_environment(fleet, &world, model->id, STR("staging"), &problem),
               FLEET_NOT_FOUND);
     tear_down();
