@@ -354,8 +354,7 @@ void relay_begin(struct exchange *x, const struct http_head *head, enum stream_e
     if (x->relay == RELAY_EVENTS)
         x->events = sse_new((x->facts.trace ? SSE_FIND_DONE : SSE_WATCH) |
                             (x->surface.surface->remembers ? SSE_FIND_ID : SSE_WATCH));
-    int64_t length = x->relay == RELAY_RAW ? head->content_length : HTTP_LENGTH_NONE;
-    relay_send_head(x, head, end == STREAM_END && length < 0 ? 0 : length, end);
+    relay_send_head(x, head, x->relay == RELAY_RAW ? head->content_length : HTTP_LENGTH_NONE, end);
     stream_flush(x->client);
     if (x->state == EXCHANGE_OVER)
         return;

@@ -146,6 +146,36 @@ static void test_head_has_no_body(void)
     CHECK(str_ends(answer, STR("\r\n\r\n")));
 }
 
+static bool say_head_of_chunks(struct replica *r, int fd)
+{
+    if (replica_read_request(r, fd))
+        replica_say(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                        "Transfer-Encoding: chunked\r\n\r\n");
+    return false;
+}
+
+static bool say_not_modified(struct replica *r, int fd)
+{
+    if (replica_read_request(r, fd))
+        replica_say(fd, "HTTP/1.1 304 Same\r\nConnection: close\r\nETag: \"1\"\r\n\r\n");
+    return false;
+}
+
+/* "0" would speak of what a GET brings. */
+static void test_a_length_that_nobody_has_said_is_not_made_up(void)
+{
+    replica_set(model_hosts_replica(g, 2), say_head_of_chunks);
+    str answer = ask(g, NULL, "HEAD", "model-abc-eu.d.test", "/sync/x", "", STR_NULL);
+    CHECK_INT(status_of(answer), 200);
+    CHECK(!has(answer, "Content-Length"));
+    replica_set(model_hosts_replica(g, 2), say_not_modified);
+    answer = ask(g, NULL, "GET", "model-abc-eu.d.test", "/sync/x", "", STR_NULL);
+    replica_set(model_hosts_replica(g, 2), NULL);
+    CHECK_INT(status_of(answer), 304);
+    CHECK(has(answer, "ETag: \"1\"\r\n"));
+    CHECK(!has(answer, "Content-Length"));
+}
+
 static bool say_error(struct replica *r, int fd)
 {
     if (replica_read_request(r, fd))
@@ -385,6 +415,7 @@ int main(void)
     RUN(test_every_selector_finds_its_deployment);
     RUN(test_sync_passes_method_path_and_query);
     RUN(test_head_has_no_body);
+    RUN(test_a_length_that_nobody_has_said_is_not_made_up);
     RUN(test_the_models_own_errors_pass);
     RUN(test_the_models_own_errors_say_nothing_about_its_replica);
     RUN(test_both_schemes_of_keys);
