@@ -341,7 +341,7 @@ void relay_begin(struct exchange *x, const struct http_head *head, enum stream_e
         return;
     }
     x->relay = relay_of(x, head);
-    if (x->attempt->sent && !x->call)
+    if (x->attempt->sent)
         exchange_free_body(x);
     if (x->relay == RELAY_SPLICE_WHOLE && end == STREAM_MORE) {
         x->attempt->answer = http_head_copy(&x->arena, head);

@@ -233,6 +233,7 @@ struct policy policy_default(void)
                            .replay_bytes = s.replay_bytes,
                            .predict_bytes = s.predict_bytes,
                            .held_bytes = s.held_bytes,
+                           .buffered_bytes = s.buffered_bytes,
                            .held_requests = s.held_requests,
                            .held_bytes_per_deployment = s.held_bytes_per_deployment,
                            .held_requests_per_deployment = s.held_requests_per_deployment,
@@ -423,6 +424,7 @@ static void make_policy(struct model_hosts *g, const struct policy *p, struct bu
     c->settings.replay_bytes = p->replay_bytes;
     c->settings.predict_bytes = p->predict_bytes;
     c->settings.held_bytes = p->held_bytes;
+    c->settings.buffered_bytes = p->buffered_bytes;
     c->settings.held_requests = p->held_requests;
     c->settings.held_bytes_per_deployment = p->held_bytes_per_deployment;
     c->settings.held_requests_per_deployment = p->held_requests_per_deployment;

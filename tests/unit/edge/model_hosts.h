@@ -42,7 +42,7 @@ struct policy {
     bool awake;      /* "lazy1" serves, and "bare1" has a replica */
     uint64_t revive; /* another number: nothing learnt about replicas holds any more */
     bool key_gone;   /* the first key */
-    uint64_t replay_bytes, predict_bytes, held_bytes;
+    uint64_t replay_bytes, predict_bytes, held_bytes, buffered_bytes;
     uint64_t held_bytes_per_deployment;
     uint32_t held_requests, held_requests_per_deployment, allowed_fails;
     int64_t hold_ms, socket_idle_ms;

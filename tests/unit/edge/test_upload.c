@@ -101,6 +101,17 @@ static bool echo_body(struct replica *r, int fd)
     return false;
 }
 
+/* The answer goes on until the gate opens. */
+static bool answer_for_long(struct replica *r, int fd)
+{
+    if (!replica_read_request(r, fd))
+        return false;
+    replica_say(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nfirst");
+    replica_wait_gate(r);
+    replica_say(fd, "-last");
+    return false;
+}
+
 static bool refuse_early(struct replica *r, int fd)
 {
     if (!replica_read_head(r, fd))
@@ -277,6 +288,33 @@ static void test_an_early_refusal_reaches_the_client(void)
     reset_replicas();
 }
 
+static void test_a_long_answer_keeps_no_body(void)
+{
+    struct policy p = policy_default();
+    struct replica *r = model_hosts_replica(g, 4);
+    struct buf request;
+
+    p.buffered_bytes = SMALL_BYTES + SMALL_BYTES / 2; /* room for one */
+    model_hosts_publish(g, &p);
+    replica_set(r, answer_for_long);
+    int fd = client_open(g);
+    buf_init(&request, 0);
+    buf_printf(&request,
+               "POST /deployment/alone1/predict HTTP/1.1\r\nHost: model-abc.d.test\r\n"
+               "Authorization: Bearer k-all\r\nConnection: close\r\nContent-Length: %d\r\n\r\n",
+               SMALL_BYTES);
+    client_send(fd, buf_str(&request));
+    client_send(fd, part_of_big(SMALL_BYTES));
+    buf_deinit(&request);
+    CHECK(has(client_read_until(g, fd, "first"), "first"));
+    CHECK_INT(status_of(predict(SMALL_BYTES)), 200);
+    atomic_store(&r->gate, 1);
+    CHECK(has(client_read_all(g, fd), "-last"));
+    reset_replicas();
+    p = policy_default();
+    model_hosts_publish(g, &p);
+}
+
 static void test_the_limit_holds_before_and_in_the_body(void)
 {
     struct policy p = policy_default();
@@ -349,6 +387,7 @@ int main(void)
     RUN(test_a_body_that_is_lost_is_not_sent_again);
     RUN(test_the_last_answer_comes_when_all_replicas_refuse);
     RUN(test_an_early_refusal_reaches_the_client);
+    RUN(test_a_long_answer_keeps_no_body);
     RUN(test_the_limit_holds_before_and_in_the_body);
     RUN(test_continue_is_said_when_the_body_is_wanted);
     RUN(test_a_client_that_leaves_cancels_its_upload);
