@@ -67,14 +67,13 @@ static void finish(struct exchange *x, enum metric_word outcome)
     exchange_finish(x, outcome);
 }
 
-static void end_half(struct exchange *x, struct socket_half *half, str farewell)
+static void end_half(struct exchange *x, struct socket_half *half)
 {
     struct stream *to = receiver(x, half);
-    struct iovec iov = {(char *)farewell.p, farewell.n};
 
     half->ended = true;
     if (to)
-        stream_write(to, &iov, farewell.n ? 1 : 0, STREAM_END);
+        stream_write(to, NULL, 0, STREAM_END);
 }
 
 /* Whoever has said goodbye hears no second one, and nothing can be said within a frame. */
@@ -87,7 +86,8 @@ static void say_goodbye(struct exchange *x, struct socket_half *half)
 
     if (half->scan.close_code == 0 && websocket_at_boundary(&half->scan))
         n = websocket_write_close(as, s->code, s->reason, frame);
-    end_half(x, half, str_make(frame, n));
+    half->parting = true;
+    put(x, half, str_make(frame, n));
 }
 
 static void settle_half(struct exchange *x, struct socket_half *half)
@@ -98,10 +98,10 @@ static void settle_half(struct exchange *x, struct socket_half *half)
     if (half->ended || !flush(x, half))
         return;
     return_credit(x, half);
-    if (s->closing && (half->input_ended || websocket_at_boundary(&half->scan)))
+    if (s->closing && !half->parting && (half->input_ended || websocket_at_boundary(&half->scan)))
         say_goodbye(x, half);
-    else if (half->input_ended || both_said)
-        end_half(x, half, STR_NULL);
+    if ((half->parting || half->input_ended || both_said) && flush(x, half))
+        end_half(x, half);
 }
 
 static void settle(struct exchange *x)

@@ -25,6 +25,7 @@ struct socket_half {
     size_t rest_at;
     size_t unconsumed;
     bool input_ended; /* by the sender */
+    bool parting;     /* our own goodbye, if there was to be one, is the last of the bytes */
     bool ended;       /* towards the receiver */
 };
 
