@@ -104,47 +104,13 @@ static void put_rule(json_t *body, const struct set_words *w)
     json_decref(rule);
 }
 
-/* Users by id, or by e-mail. NULL after a message. */
-static json_t *user_ids(const char *command, const struct cli_list *words)
-{
-    json_t *users = registry_rows(command, "/v1/users"), *ids = json_array(), *user;
-    size_t k;
-
-    for (size_t i = 0; users && i < words->n; i++) {
-        const char *word = words->items[i], *found = NULL;
-
-        json_array_foreach(users, k, user)
-        {
-            const char *id = json_string_value(json_object_get(user, "user_id"));
-            const char *email = json_string_value(json_object_get(user, "email"));
-
-            if (id && (!strcmp(id, word) || (email && !strcmp(email, word))))
-                found = id;
-        }
-        if (!found) {
-            fprintf(stderr, "ambit %s: there is no user \"%s\"; `ambit user list` shows them\n",
-                    command, word);
-            json_decref(ids);
-            ids = NULL;
-            break;
-        }
-        json_array_append_new(ids, json_string(found));
-    }
-    if (!users) {
-        json_decref(ids);
-        ids = NULL;
-    }
-    json_decref(users);
-    return ids;
-}
-
 static int put_access(const char *command, json_t *body, const struct set_words *w)
 {
     json_t *ids = json_array();
 
     if (w->restrict_to.n) {
         json_decref(ids);
-        ids = user_ids(command, &w->restrict_to);
+        ids = registry_user_ids(command, w->restrict_to.items, w->restrict_to.n);
         if (!ids)
             return CLI_FAILED;
     }

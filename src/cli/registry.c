@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "cli/naming.h"
 #include "cli/table.h"
 #include "cli/words.h"
 
@@ -114,56 +115,21 @@ json_t *registry_rows(const char *command, const char *path)
 
 /* --- models */
 
-static bool is_text(const json_t *row, const char *member, const char *text)
-{
-    const char *value = json_string_value(json_object_get(row, member));
-
-    return value && !strcmp(value, text);
-}
-
-static int ambiguous(const char *command, const char *word, const json_t *models)
-{
-    const json_t *model;
-    size_t i;
-
-    fprintf(stderr, "ambit %s: several teams have a model \"%s\"; name one with --team, or its id:",
-            command, word);
-    json_array_foreach(models, i, model)
-    {
-        if (is_text(model, "name", word))
-            fprintf(stderr, " %s (%s)", table_text(model, "id"), table_text(model, "team_name"));
-    }
-    fprintf(stderr, "\n");
-    return CLI_FAILED;
-}
-
 int registry_find_model(const char *command, const char *team, const char *word, json_t **ret_model)
 {
+    static const struct naming naming = {.what = "model",
+                                         .id = "id",
+                                         .names = {"name"},
+                                         .told_apart_by = "team_name",
+                                         .advice = "name its team with --team, or its id"};
     CLEANUP_FREE char *path = registry_collection(team, "models");
-    json_t *models = registry_rows(command, path), *model, *found = NULL;
-    size_t i, n_named = 0;
-    int status = CLI_OK;
+    json_t *models = registry_rows(command, path), *model;
+    bool fine = models && naming_find(&naming, command, models, word, &model);
 
-    if (!models)
-        return CLI_FAILED;
-    json_array_foreach(models, i, model)
-    {
-        if (is_text(model, "id", word)) {
-            found = model;
-            n_named = 1;
-            break;
-        }
-        if (is_text(model, "name", word)) {
-            found = model;
-            n_named++;
-        }
-    }
-    if (n_named > 1)
-        status = ambiguous(command, word, models);
-    else
-        *ret_model = json_incref(found);
+    if (fine)
+        *ret_model = json_incref(model);
     json_decref(models);
-    return status;
+    return fine ? CLI_OK : CLI_FAILED;
 }
 
 char *registry_model_id(const char *command, const char *team, const char *word)
@@ -183,47 +149,89 @@ char *registry_model_id(const char *command, const char *team, const char *word)
     return id;
 }
 
-static void ambiguous_deployment(const char *command, const char *word, const json_t *rows)
-{
-    const json_t *row;
-    size_t i;
-
-    fprintf(stderr, "ambit %s: several deployments are named \"%s\"; say which by its id:", command,
-            word);
-    json_array_foreach(rows, i, row)
-    {
-        if (is_text(row, "name", word))
-            fprintf(stderr, " %s", table_text(row, "id"));
-    }
-    fprintf(stderr, "\n");
-}
-
 char *registry_deployment_id(const char *command, const char *model, const char *word)
 {
+    static const struct naming naming = {
+        .what = "deployment", .id = "id", .names = {"name"}, .advice = "say which by its id"};
     CLEANUP_FREE char *path =
         registry_path("/v1/models/{}/deployments", (const char *const[]){model});
     json_t *rows = registry_rows(command, path), *row;
-    const char *found = word;
-    size_t i, n_named = 0;
     char *id = NULL;
 
-    json_array_foreach(rows, i, row)
-    {
-        if (is_text(row, "id", word)) {
-            found = word;
-            n_named = 0;
-            break;
-        }
-        if (is_text(row, "name", word)) {
-            found = json_string_value(json_object_get(row, "id"));
-            n_named++;
+    if (rows && naming_find(&naming, command, rows, word, &row))
+        id = copy_of(row ? table_text(row, "id") : word);
+    json_decref(rows);
+    return id;
+}
+
+/* Of the user whose key this is. */
+static char *own_id(const char *command)
+{
+    json_t *answer = NULL;
+    char *id = NULL;
+
+    if (client_call(command, "GET", "/v1/users/me", NULL, &answer) == CLI_OK)
+        id = copy_of(table_text(answer, "user_id"));
+    json_decref(answer);
+    return id;
+}
+
+static char *listed_user_id(const char *command, const json_t *users, const char *word)
+{
+    static const struct naming naming = {.what = "user",
+                                         .id = "user_id",
+                                         .names = {"email", "name"},
+                                         .any_case = true,
+                                         .told_apart_by = "email",
+                                         .advice = "say which by e-mail or id"};
+    json_t *row;
+
+    if (!naming_find(&naming, command, users, word, &row))
+        return NULL;
+    if (row)
+        return copy_of(table_text(row, "user_id"));
+    fprintf(stderr, "ambit %s: there is no user \"%s\"; `ambit user list` shows them\n", command,
+            word);
+    return NULL;
+}
+
+/* Without the list, which not every key may read. */
+static bool is_user_id(const char *word)
+{
+    return str_starts(str_of(word), STR("user_")) && !strchr(word, '@');
+}
+
+json_t *registry_user_ids(const char *command, const char *const *words, size_t n)
+{
+    json_t *ids = json_array(), *users = NULL;
+
+    for (size_t i = 0; ids && i < n; i++) {
+        bool listed = !is_user_id(words[i]) && strcmp(words[i], "me") != 0;
+        CLEANUP_FREE char *id = NULL;
+
+        if (listed && !users)
+            users = registry_rows(command, "/v1/users");
+        if (!listed)
+            id = is_user_id(words[i]) ? copy_of(words[i]) : own_id(command);
+        else if (users)
+            id = listed_user_id(command, users, words[i]);
+        if (id) {
+            json_array_append_new(ids, json_string(id));
+        } else {
+            json_decref(ids);
+            ids = NULL;
         }
     }
-    if (n_named > 1)
-        ambiguous_deployment(command, word, rows);
-    else if (rows)
-        id = copy_of(found ? found : word);
-    json_decref(rows);
+    json_decref(users);
+    return ids;
+}
+
+char *registry_user_id(const char *command, const char *word)
+{
+    json_t *ids = registry_user_ids(command, &word, 1);
+    char *id = ids ? copy_of(json_string_value(json_array_get(ids, 0))) : NULL;
+
+    json_decref(ids);
     return id;
 }
 
@@ -332,10 +340,15 @@ static char *path_of(const char *pattern, const char *command, char **operands,
 {
     CLEANUP_FREE char *model = NULL;
     CLEANUP_FREE char *deployment = NULL;
+    CLEANUP_FREE char *user = NULL;
     const char *words[REGISTRY_OPERANDS_MAX] = {0};
 
     for (int i = 0; i < holes_of(pattern); i++)
         words[i] = operands[i];
+    if (str_starts(str_of(pattern), STR("/v1/users/{}"))) {
+        words[0] = user = registry_user_id(command, operands[0]);
+        return user ? registry_path(pattern, words) : NULL;
+    }
     if (!of_a_model(pattern))
         return registry_path(pattern, words);
     words[0] = model = registry_model_id(command, c->team, operands[0]);

@@ -3,7 +3,8 @@
 /*
  * What the commands about models, deployments and environments share: paths of the management API
  * from words of the command line, the model that a word names, and the way of a verb that is one
- * call. A model is named by its id or its name; a team likewise (the server resolves that one).
+ * call. A model or deployment is named by its id or its name, a user by their e-mail as
+ * well; a team likewise (the server resolves that one).
  */
 
 #include "cli/client.h"
@@ -32,6 +33,11 @@ char *registry_model_id(const char *command, const char *team, const char *word)
 /* The id of the model's deployment of that id or name, to be freed; NULL after a message. What is
  * neither is left to the server: "production", "development", or a 404. */
 char *registry_deployment_id(const char *command, const char *model, const char *word);
+
+/* The id of the user of that id, e-mail or name, or of "me", to be freed; NULL after a message. */
+char *registry_user_id(const char *command, const char *word);
+/* Those of several: a new reference to an array. */
+json_t *registry_user_ids(const char *command, const char *const *words, size_t n);
 
 /* The model of an answer that may have a deployment beside it. */
 const json_t *registry_model_of(const json_t *answer);

@@ -21,10 +21,14 @@ static int run_list(int argc, char **argv)
 
 static int run_get(int argc, char **argv)
 {
-    return registry_run(&(struct registry_verb){.usage = "ambit user get USER",
-                                                .method = "GET",
-                                                .path = "/v1/users/{}"},
-                        argc, argv);
+    return registry_run(
+        &(struct registry_verb){
+            .usage = "ambit user get USER",
+            .about = "A user is named by their e-mail address, their id, or their name where "
+                     "nobody else\nhas it, here and in all other commands.",
+            .method = "GET",
+            .path = "/v1/users/{}"},
+        argc, argv);
 }
 
 static int run_me(int argc, char **argv)
@@ -140,8 +144,12 @@ static int run_update(int argc, char **argv)
 static int make_key(const char *command, const char *user, const char *team, const char *name)
 {
     CLEANUP_FREE char *path = registry_collection(team, "api_keys");
-    json_t *body = json_pack("{s:s, s:s}", "type", "PERSONAL", "user_id", user), *answer = NULL;
+    CLEANUP_FREE char *id = registry_user_id(command, user);
+    json_t *body, *answer = NULL;
 
+    if (!id)
+        return CLI_FAILED;
+    body = json_pack("{s:s, s:s}", "type", "PERSONAL", "user_id", id);
     if (name)
         json_object_set_new(body, "name", json_string(name));
     int status = client_call(command, "POST", path, body, &answer);
@@ -169,7 +177,7 @@ static int run_key(int argc, char **argv)
         .n_options = COUNT_OF(options)};
     int status;
 
-    if (!words_take(&syntax, argc, argv, 1, "a user's id is expected, once", &status))
+    if (!words_take(&syntax, argc, argv, 1, "a user is expected, once", &status))
         return status;
     return make_key(argv[0], argv[1], team, name);
 }

@@ -81,6 +81,13 @@ def deployment(status="BUILDING", **members):
     return {"id": "dep0001", "name": "deployment-1", "model_id": "abcd1234", "status": status, "environment": None, **members}
 
 
+USERS = [
+    {"user_id": "u1", "email": "ada@example.com", "name": "Ada"},
+    {"user_id": "u2", "email": "b@example.com", "name": "Bo"},
+    {"user_id": "u3", "email": "c@example.com", "name": "bo"},
+]
+
+
 def upload(body):
     return {"sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)}
 
@@ -94,6 +101,7 @@ def control():
     c.put("POST /v1/models", {"model": MODEL, "deployment": deployment()})
     c.put("POST /v1/models/abcd1234/deployments", {"model": MODEL, "deployment": deployment()})
     c.put("GET /v1/models/abcd1234/deployments", {"deployments": []})
+    c.put("GET /v1/users", {"items": USERS})
     c.put("GET /v1/models/abcd1234/deployments/dep0001", deployment("ACTIVE"))
     c.put("GET /v1/models/abcd1234/deployments/dep0001/logs", {"logs": []})
     yield c
@@ -361,6 +369,37 @@ def test_deployments_have_names_too(control):
     assert control.sent("POST /v1/models/abcd1234/environments/production/promote")[0]["deployment_id"] == "one0001"
     status, _, err = control.run("deployments", "get", "echo", "same")
     assert status == 1 and "two0002 three03" in err
+
+
+@pytest.mark.parametrize("word", ["u1", "ADA@example.com", "ada"])
+def test_users_are_named_as_people_know_them(control, word):
+    control.put("GET /v1/users/u1", USERS[0])
+    control.put("PATCH /v1/users/u1", USERS[0])
+    control.put("POST /v1/api_keys", {"api_key": "k", "prefix": "p"})
+    control.put("PATCH /v1/environment_groups/prod-eu", {"name": "prod-eu"})
+    assert "ada@example.com" in control.fine("user", "get", word)
+    control.fine("user", "update", word, "--role", "MEMBER")
+    control.fine("user", "key", word)
+    assert control.sent("POST /v1/api_keys")[0]["user_id"] == "u1"
+    control.fine("group", "set", "prod-eu", "--restrict", word)
+    assert control.sent("PATCH /v1/environment_groups/prod-eu")[0]["manage_access"]["user_ids"] == ["u1"]
+
+
+@pytest.mark.parametrize("words", ["user get {}", "user delete {}", "user key {}", "group set prod-eu --restrict {}"])
+def test_a_user_that_could_be_several_or_none(control, words):
+    status, _, err = control.run(*words.format("bo").split())
+    assert status == 1 and "u2 (b@example.com) u3 (c@example.com)" in err
+    status, _, err = control.run(*words.format("nobody").split())
+    assert status == 1 and 'there is no user "nobody"' in err
+    assert {call.split()[0] for call in control.calls()} == {"GET"}
+
+
+def test_one_asks_about_oneself_and_ids_without_the_list(control):
+    control.put("GET /v1/users", (403, {"error": {"message": "no"}}))
+    control.put("GET /v1/users/me", {"user_id": "user_0a"})
+    control.put("GET /v1/users/user_0a", {"user_id": "user_0a"})
+    for word in ("me", "user_0a"):
+        assert "user_0a" in control.fine("user", "get", word)
 
 
 # --- verbs
