@@ -85,6 +85,8 @@ struct catalog_endpoint {
     str credential; /* secret, "" if none: sent as "Authorization: Bearer" or "api-key" */
     str identity; /* secret, "" if none: what a replica proves on each new connection, before it is
                      sent anything else (http/identity.h) */
+    str networks; /* that its address has to lie in (net/networks.h); "" : any, it is the
+                     operator's own */
     const struct catalog_header *extra_headers;
     size_t n_extra_headers;
 

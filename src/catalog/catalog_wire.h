@@ -13,10 +13,10 @@
 #define CATALOG_MAGIC STR("AMBITCAT")
 
 enum {
-    CATALOG_VERSION = 3,
+    CATALOG_VERSION = 4,
     MIN_RULE_BYTES = 4,
     MIN_GROUP_BYTES = 58,
-    MIN_ENDPOINT_BYTES = 124,
+    MIN_ENDPOINT_BYTES = 128,
     MIN_KEY_BYTES = 89,
     MIN_MODEL_BYTES = 17,
     MIN_ENVIRONMENT_BYTES = 17,
@@ -76,5 +76,6 @@ enum {
     X(upstream_model)                                                                              \
     X(api_version)                                                                                 \
     X(credential)                                                                                  \
+    X(networks)                                                                                    \
     X(identity)                                                                                    \
     X(region_name)

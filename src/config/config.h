@@ -112,6 +112,7 @@ struct config {
     int64_t deploy_timeout_ms; /* deployments.deploy_timeout */
     uint64_t package_bytes;    /* deployments.package_bytes */
     str runner;                /* deployments.runner, "" : beside the program */
+    str external_networks;     /* deployments.external_addresses, as net/networks.h has them */
     struct config_quotas quotas;
 
     struct catalog_settings settings;

@@ -58,6 +58,7 @@ struct config_deployments_section {
     int64_t deploy_timeout_ms;
     uint64_t package_bytes;
     str runner;
+    struct config_texts external_addresses;
 };
 
 /* model_list[] */

@@ -163,6 +163,7 @@ uint64_t origin_revision(const struct catalog_endpoint *e)
     wire_put_str(&b, e->client_key_pem);
     wire_put_str(&b, e->region_name);
     wire_put_str(&b, e->identity);
+    wire_put_str(&b, e->networks);
     if (EVP_Digest(b.p, b.n, digest, NULL, EVP_sha256(), NULL) == 1)
         memcpy(&revision, digest, sizeof(revision));
     buf_deinit(&b);

@@ -24,6 +24,7 @@ struct origin {
  * copied to the arena. */
 const char *origin_parse(str api_base, struct arena *arena, struct origin *ret_origin);
 
-/* A digest over scheme, host, port, socket, trust anchors, client certificate and region: whatever
- * changes there makes it another origin, with pools and state of its own. Never 0. */
+/* A digest over scheme, host, port, socket, trust anchors, client certificate, region and networks
+ * that it may lie in: whatever changes there makes it another origin, with pools and state of its
+ * own. Never 0. */
 uint64_t origin_revision(const struct catalog_endpoint *e);

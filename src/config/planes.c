@@ -1,8 +1,10 @@
 /* The planes, deployments and quotas sections: where replicas run, and within which limits. */
 
+#include "base/mem.h"
 #include "config/model.h"
+#include "net/networks.h"
 
-enum { PLANE_NAME_MAX = 40 };
+enum { PLANE_NAME_MAX = 40, NETWORKS_MAX = 64 };
 
 static bool is_plane_name(str name)
 {
@@ -83,6 +85,29 @@ static void check_ports(const struct config_reader *r, const struct config_node 
                     STR_ARG(c->planes[i].name), c->planes[i].first_port, c->planes[i].last_port);
 }
 
+/* One text, so that an endpoint can carry it. */
+static str read_networks(const struct config_reader *r, const struct config_node *deployments,
+                         const struct config_texts *texts)
+{
+    CLEANUP(buf_deinit) struct buf all = {0};
+    struct config_node node;
+
+    if (!deployments || !node_member(r, deployments, "external_addresses", &node))
+        return NETWORKS_OUTSIDE;
+    buf_init(&all, 0);
+    if (texts->n == 0 || texts->n > NETWORKS_MAX)
+        node_error(r, &node, "names %zu networks; expected 1 to %d", texts->n, NETWORKS_MAX);
+    for (size_t i = 0; i < texts->n; i++) {
+        if (!networks_is_one(texts->list[i]))
+            node_error(r, &node,
+                       "\"%.*s\" is no network; expected an address with the length of its "
+                       "prefix, and no bits beyond it, such as 10.0.0.0/8 or fd12::/16",
+                       STR_ARG(str_upto(texts->list[i], 80)));
+        buf_printf(&all, "%s%.*s", i ? " " : "", STR_ARG(texts->list[i]));
+    }
+    return arena_copy(r->arena, buf_str(&all));
+}
+
 void config_read_planes(const struct config_reader *r, const struct config_node *root)
 {
     struct config_deployments_section section = {.runner = STR("")};
@@ -96,6 +121,8 @@ void config_read_planes(const struct config_reader *r, const struct config_node 
     c->deploy_timeout_ms = section.deploy_timeout_ms;
     c->package_bytes = section.package_bytes;
     c->runner = section.runner;
+    c->external_networks =
+        read_networks(r, written ? &deployments : NULL, &section.external_addresses);
     c->planes = config_read_list(r, root, "planes", sizeof(*c->planes), read_plane, &c->n_planes);
     check_ports(r, root);
 }

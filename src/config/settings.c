@@ -246,6 +246,11 @@ const struct setting settings_table[] = {
     VALUE("deployments.runner", TEXT, IN(config_deployments_section, runner), "",
           "Folder of the runner that serves Truss packages; empty: the one that came with the "
           "program."),
+    VALUE("deployments.external_addresses", TEXTS,
+          IN(config_deployments_section, external_addresses), "",
+          "Networks that external deployments may reach, and no others: 10.0.0.0/8, fd12::/16, "
+          "192.0.2.7. Without it they reach everything but this machine, link-local and multicast "
+          "addresses, and clouds' metadata services."),
 
     GROUP("quotas", OBJECT, "What one team may have, so that none takes all there is."),
     QUOTA("models", models, 1000000, "1000", "Models of a team; 0: no limit."),

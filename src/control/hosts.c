@@ -16,7 +16,7 @@ enum {
 static const str loopback = STR_INIT("127.0.0.1");
 
 struct adding {
-    const struct policy *policy;
+    const struct hosts_source *from;
     const struct fleet *fleet;
     struct catalog *catalog;
     struct map models, environments, deployments; /* key → index + 1 */
@@ -133,7 +133,7 @@ static bool make_external(const struct adding *a, const struct fleet_deployment 
 {
     struct origin origin;
 
-    e->credential = credential_open(a->policy, d, &a->catalog->arena);
+    e->credential = credential_open(a->from->policy, d, &a->catalog->arena);
     if (!e->credential.p || origin_parse(d->url, &a->catalog->arena, &origin))
         return false;
     e->tls = origin.tls;
@@ -143,6 +143,7 @@ static bool make_external(const struct adding *a, const struct fleet_deployment 
     e->base_path = origin.base_path;
     e->api_base = origin.shown;
     e->identity = STR("");
+    e->networks = a->from->config->external_networks;
     return true;
 }
 
@@ -199,7 +200,7 @@ static void add_deployment(struct adding *a, const struct fleet_deployment *d, u
     struct catalog *c = a->catalog;
     struct catalog_deployment *to = &c->deployments[c->n_deployments];
     struct catalog_group *group = &c->groups[c->n_groups];
-    struct package_path path = package_paths_of(a->policy->package_paths, d);
+    struct package_path path = package_paths_of(a->from->policy->package_paths, d);
 
     *to = (struct catalog_deployment){
         .id = d->id,
@@ -289,8 +290,9 @@ static void add_replicas(struct adding *a)
 void hosts_add(void *ctx, struct catalog *c, uint32_t (*rule)(void *rules, str canonical),
                void *rules)
 {
-    const struct policy *p = ctx;
-    struct adding a = {.policy = p, .fleet = p->fleet, .catalog = c, .rule = rule, .rules = rules};
+    const struct hosts_source *from = ctx;
+    struct adding a = {
+        .from = from, .fleet = from->policy->fleet, .catalog = c, .rule = rule, .rules = rules};
 
     map_init(&a.models);
     map_init(&a.environments);
@@ -300,7 +302,7 @@ void hosts_add(void *ctx, struct catalog *c, uint32_t (*rule)(void *rules, str c
     add_deployments(&a);
     link_environments(&a);
     add_replicas(&a);
-    package_paths_trim(p->package_paths, p->fleet);
+    package_paths_trim(from->policy->package_paths, from->policy->fleet);
     map_deinit(&a.models);
     map_deinit(&a.environments);
     map_deinit(&a.deployments);

@@ -218,6 +218,7 @@ struct catalog *policy_build(const struct policy *p, const struct config *config
 
     arena_init(&g.arena, NULL, 0);
     if (gather(&g, config) == 0) {
+        struct hosts_source hosts = {p, config};
         struct config_build with = {
             .revision = revision,
             .issued_wall_ns = clock_wall_ns(),
@@ -234,7 +235,7 @@ struct catalog *policy_build(const struct policy *p, const struct config *config
             .n_observed = g.n_observed,
             .withdrawn = g.withdrawn,
             .n_withdrawn = g.n_withdrawn,
-            .hosts = {hosts_add, (void *)p},
+            .hosts = {hosts_add, &hosts},
         };
 
         catalog = config_build_catalog(config, &with, diagnostics);

@@ -8,6 +8,8 @@
 #include "control/package_store.h"
 #include "control/registry_json.h"
 #include "control/render.h"
+#include "net/networks.h"
+#include "net/resolver.h"
 #include "package/truss_config.h"
 
 enum {
@@ -248,6 +250,30 @@ static bool take_region(struct api_call *call, const json_t *source, str *ret_re
     return false;
 }
 
+/* What can be told from the text. What a name stands for is looked at by whoever connects, each
+ * time (http/h1_dial.c). */
+static const char *refuse_host(const struct policy *p, str host)
+{
+    str text = resolver_is_localhost(host) ? STR("127.0.0.1") : host;
+    struct net_address address;
+
+    return net_address_from_ip(text, 0, &address) < 0
+               ? NULL
+               : networks_refuse(p->config->external_networks, &address);
+}
+
+static bool may_reach(struct api_call *call, str host)
+{
+    const char *what = refuse_host(call->api->policy, host);
+
+    if (what)
+        api_error(call, 400, "address_not_allowed", "source.url",
+                  "source.url: %.*s is %s; expected an address that external deployments may "
+                  "reach: the operator's setting deployments.external_addresses says which",
+                  STR_ARG(host), what);
+    return !what;
+}
+
 static bool take_url(struct api_call *call, const json_t *source, str *ret_url)
 {
     struct origin origin;
@@ -259,7 +285,7 @@ static bool take_url(struct api_call *call, const json_t *source, str *ret_url)
         wrong = "has to be http or https, without a query";
     if (wrong)
         api_error(call, 400, "invalid_field", "source.url", "source.url %s", wrong);
-    return !wrong;
+    return !wrong && may_reach(call, origin.host);
 }
 
 static bool take_credential(struct api_call *call, const json_t *source, struct fleet_push *push)
@@ -282,8 +308,18 @@ static bool take_credential(struct api_call *call, const json_t *source, struct 
     return push->credential.p != NULL;
 }
 
+/* Where a server of others stands is known from this statement alone, and every residency rule
+ * relies on it: whoever makes it answers for the installation, not for a team. */
+static bool may_state_region(struct api_call *call)
+{
+    return api_may(call, SCOPE_OPERATE, "stating where a server of others stands") &&
+           registry_may_change_all(call);
+}
+
 static bool take_external(struct api_call *call, const json_t *source, struct push *push)
 {
+    if (!may_state_region(call))
+        return false;
     push->fleet.config = STR("{}");
     push->fleet.preserve_environment_instance_type = true;
     return take_url(call, source, &push->fleet.url) &&

@@ -55,6 +55,7 @@ static void state_free(struct endpoint_state *s)
     mem_free((char *)s->origin.host.p);
     mem_free((char *)s->origin.unix_path.p);
     mem_free((char *)s->origin.identity.p);
+    mem_free((char *)s->origin.networks.p);
     mem_free(s->id);
     mem_free(s->registry_key);
     free(s);
@@ -151,6 +152,7 @@ static struct endpoint_state *state_new(struct registry *r, const struct catalog
         .tls = e->tls ? tls_of(r, e) : NULL,
         .unix_path = {str_dup(e->unix_path), e->unix_path.n},
         .identity = {str_dup(e->identity), e->identity.n},
+        .networks = {str_dup(e->networks), e->networks.n},
     };
     snprintf(s->region, sizeof(s->region), "%.*s", STR_ARG(region));
     s->region_label = metrics_label(str_of(s->region));

@@ -6,20 +6,37 @@
  * before that.
  */
 
+#include "base/log.h"
 #include "http/h1_client.h"
+#include "net/networks.h"
 
 #include <errno.h>
+
+/* What a name stands for is known here only, and only here is it known to be what is dialled. */
+static bool may_dial(const struct client_conn *conn)
+{
+    const char *what = networks_refuse(conn->origin->networks, &conn->address);
+    char text[NET_ADDRESS_TEXT];
+
+    if (!what)
+        return true;
+    net_address_format(&conn->address, text);
+    log_event(LOG_WARN, "address_refused", LOG_STR("host", conn->origin->host),
+              LOG_STR("address", str_of(text)), LOG_STR("why", str_of(what)));
+    return false;
+}
 
 static void connect_to(struct client_conn *conn)
 {
     const struct upstream_origin *origin = conn->origin;
-    int r;
+    int r = -EACCES;
 
     h1_client_move(conn, CLIENT_CONNECTING);
     conn->c.t = (struct transport){0};
     conn->tries++;
-    r = transport_connect(&conn->c.t, conn->c.worker->loop, &conn->address, origin->tls,
-                          origin->host, h1_client_on_transport);
+    if (may_dial(conn))
+        r = transport_connect(&conn->c.t, conn->c.worker->loop, &conn->address, origin->tls,
+                              origin->host, h1_client_on_transport);
     if (r < 0)
         h1_dial_next(conn);
 }

@@ -30,6 +30,8 @@ struct upstream_origin {
     str unix_path;          /* set instead of host and port for a Unix socket */
     str identity; /* secret, "" if none: who does not prove it (identity.h) is sent nothing else,
                      and the stream is reset with STREAM_CONNECT_FAILED */
+    str networks; /* that its address has to lie in (net/networks.h), "" : any. Asked for each
+                     address that is dialled; one elsewhere is as one that nobody answers at */
 };
 
 struct upstream_limits {

@@ -267,7 +267,7 @@ static bool is_name(str host)
 }
 
 /* RFC 6761, section 6.3. */
-static bool is_localhost(str host)
+bool resolver_is_localhost(str host)
 {
     str suffix = STR(".localhost");
 
@@ -279,7 +279,7 @@ static struct name *find_name(struct resolver *r, str host)
 {
     char text[NAME_BYTES];
 
-    if (is_localhost(host))
+    if (resolver_is_localhost(host))
         return &r->localhost;
     if (!is_name(host))
         return NULL;

@@ -58,6 +58,9 @@ struct resolver_query {
 int resolver_lookup(struct resolver *r, str host, uint16_t port, struct resolver_query *query,
                     struct net_address *ret_address);
 
+/* Whether the name stands for the loopback interface, wherever it is looked up. */
+bool resolver_is_localhost(str host);
+
 /* No callback follows; nothing happens if the query is not pending. */
 void resolver_cancel(struct resolver_query *query);
 

@@ -20,7 +20,7 @@ FUZZ_SECONDS = int(os.environ.get("OPENAPI_FUZZ_SECONDS", "40"))
 def registry(tmp_path_factory):
     folder = tmp_path_factory.mktemp("openapi")
     sim = Sim(folder, [EU])
-    gateway = Gateway(folder, config_of([endpoint("m", sim, EU)], "gateway: {region: scaleway-par-1, domain: ambit.test}\n"))
+    gateway = Gateway(folder, config_of([endpoint("m", sim, EU)], "gateway: {region: scaleway-par-1, domain: ambit.test}\ndeployments: {external_addresses: [127.0.0.1]}\n"))
     r = Registry(gateway)
     r.sim, r.folder = sim, folder
     yield r

@@ -53,8 +53,11 @@ def world(tmp_path):
     sim = Sim(tmp_path, [EU, EU2, US])
     made = []
 
-    def make(more=""):
-        made.append(Gateway(tmp_path, config_of([endpoint("m", sim, EU)], "gateway: {region: scaleway-par-1, domain: ambit.test}\n" + more)))
+    def make(more="", external_addresses="127.0.0.0/8"):
+        base = "gateway: {region: scaleway-par-1, domain: ambit.test}\n" + more
+        if external_addresses:
+            base += f"deployments: {{package_bytes: 2MiB, external_addresses: ['{external_addresses}']}}\n"
+        made.append(Gateway(tmp_path, config_of([endpoint("m", sim, EU)], base)))
         return Registry(made[-1])
 
     make.sim = sim
@@ -362,15 +365,15 @@ def test_production_and_its_verbs(world):
         ({"kind": "s3"}, "source"),
         ({}, "source.package"),
         ({"kind": None}, "source"),
-        ({"kind": "external", "url": "http://127.0.0.1:1/v1", "region": "eurpe"}, "source.region"),
-        ({"kind": "external", "url": "http://127.0.0.1:1/v1"}, "source.region"),
+        ({"kind": "external", "url": "http://gpu.example/v1", "region": "eurpe"}, "source.region"),
+        ({"kind": "external", "url": "http://gpu.example/v1"}, "source.region"),
         ({"kind": "external", "url": "ftp://x", "region": "FR"}, "source.url"),
         ({"kind": "external", "region": "FR"}, "source.url"),
-        ({"kind": "external", "url": "http://127.0.0.1:1/v1", "region": "FR", "name": "x"}, "source.name"),
-        ({"kind": "external", "url": "http://127.0.0.1:1/v1", "region": "FR", "credential": "a b"}, "source.credential"),
-        ({"kind": "external", "url": "http://127.0.0.1:1/v1", "region": "FR", "deployment_name": "a b"}, "deployment_name"),
-        ({"kind": "external", "url": "http://127.0.0.1:1/v1", "region": "FR", "labels": []}, "labels"),
-        ({"kind": "external", "url": "http://127.0.0.1:1/v1", "region": "FR", "instance_type": "9x9"}, "source.instance_type"),
+        ({"kind": "external", "url": "http://gpu.example/v1", "region": "FR", "name": "x"}, "source.name"),
+        ({"kind": "external", "url": "http://gpu.example/v1", "region": "FR", "credential": "a b"}, "source.credential"),
+        ({"kind": "external", "url": "http://gpu.example/v1", "region": "FR", "deployment_name": "a b"}, "deployment_name"),
+        ({"kind": "external", "url": "http://gpu.example/v1", "region": "FR", "labels": []}, "labels"),
+        ({"kind": "external", "url": "http://gpu.example/v1", "region": "FR", "instance_type": "9x9"}, "source.instance_type"),
         ({"kind": "model_archive", "package": "abc", "deployment": {"config": {}}}, "source.package"),
         ({"kind": "model_archive", "package": "0" * 64, "deployment": {"config": {}}}, "source.package"),
     ],
@@ -413,11 +416,69 @@ def test_an_external_deployment_is_reached_with_its_credential(world):
     assert seen == [("/base/v1/x", "Bearer sk-upstream-secret"), ("/base/v1/x", None)]
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:4001", "http://localhost:1/", "http://x.localhost", "http://[::1]:1", "http://[::ffff:127.0.0.1]", "http://169.254.169.254/latest"]
+    + ["http://0.0.0.0:1", "http://[::]", "http://[64:ff9b::a9fe:a9fe]", "http://224.0.0.1", "https://[fe80::1]"],
+)
+def test_an_external_deployment_does_not_lead_back_here(refusing, url):
+    r, model = refusing
+    error = r("POST", f"/v1/models/{model}/deployments", {"source": {"kind": "external", "url": url, "region": EU}}, 400)
+    assert (error["code"], error["param"]) == ("address_not_allowed", "source.url")
+    assert "deployments.external_addresses" in error["message"]
+    assert r("GET", f"/v1/models/{model}/deployments")["deployments"] == []
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("refusing")
+    sim = Sim(folder, [EU])
+    r = Registry(Gateway(folder, config_of([endpoint("m", sim, EU)], "gateway: {region: scaleway-par-1, domain: ambit.test}\n")))
+    yield r, r.model()
+    r.gateway.stop()
+    sim.stop()
+
+
+def test_networks_that_the_operator_takes_away_are_not_reached_any_more(world):
+    r, sim = world(), world.sim
+    model = r.model()
+    one = r.external(model, sim.base(EU), EU)["id"]
+    headers = {"Host": f"model-{model}.ambit.test", "Authorization": f"Api-Key {KEY}"}
+
+    def call():
+        url = f"{r.gateway.url}/deployment/{one}/sync/chat/completions"
+        return httpx.post(url, json={"model": "m", "messages": []}, headers=headers, trust_env=False).status_code
+
+    assert call() == 200
+    r.gateway.config.write_text(r.gateway.config.read_text().replace("'127.0.0.0/8'", "10.0.0.0/8"))
+    assert r("POST", "/v1/reload")["reloaded"]
+    assert call() == 502
+    assert '"event":"address_refused"' in r.gateway.text()
+    assert "in none of the networks" in r("POST", f"/v1/models/{model}/deployments", EXTERNAL(sim.base(EU)), 400)["message"]
+
+
+def test_only_who_operates_the_installation_states_where_a_server_stands(world):
+    r, sim = world(), world.sim
+    model = r.model()
+    for made in ({"type": "WORKSPACE_MANAGE_ALL"}, {"type": "WORKSPACE_MANAGE_ALL", "team": True}):
+        where = "/v1/teams/default/api_keys" if made.pop("team", False) else "/v1/api_keys"
+        key = r.as_key(r("POST", where, made)["api_key"])
+        error = key("POST", f"/v1/models/{model}/deployments", EXTERNAL(sim.base(EU)), 403)
+        assert error["code"] == "insufficient_scope" and "operate" in error["message"], error
+    admin = r("POST", "/v1/users", {"email": "ada@example.com", "role": "ORGANIZATION_ADMIN"})["user_id"]
+    key = r.as_key(r("POST", "/v1/api_keys", {"type": "PERSONAL", "user_id": admin})["api_key"])
+    assert key.external(model, sim.base(EU), EU)["status"] == "ACTIVE"
+
+
+def EXTERNAL(url):
+    return {"source": {"kind": "external", "url": url, "region": EU}}
+
+
 # --- packages
 
 
 def test_packages_come_whole_or_not_at_all(world):
-    r = world("deployments: {package_bytes: 2MiB}\n")
+    r = world()
     data = b"x" * (1 << 20)
     made = r("POST", "/v1/packages", content=data, headers={"Content-Type": "application/gzip"})
     assert made == {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}

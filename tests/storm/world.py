@@ -146,6 +146,7 @@ class Config:
             "routing": {"preferred": self.preferred, "health_check": {"interval": self.health_interval, "timeout": 1}},
             "timers": {"drain": 30, "hold": 1},
             "limits": {"replay_bytes": REPLAY_BYTES},
+            "deployments": {"external_addresses": ["127.0.0.0/8"]},
             "environment_groups": [self._group(name, group) for name, group in self.groups.items()],
             "regions": [{"code": code, "country": country} for code, country in self.regions.items()],
             "zones": self.zones,

@@ -47,12 +47,12 @@ static void same_number(uint64_t a, uint64_t b, const char *what)
 static void same_endpoint(const struct catalog_endpoint *a, const struct catalog_endpoint *b)
 {
     /* A new field has to be encoded, and to be compared here. */
-    _Static_assert(sizeof(*a) == 472, "a field of an endpoint that this test does not know");
+    _Static_assert(sizeof(*a) == 488, "a field of an endpoint that this test does not know");
 
     SAME_STR(id), SAME_STR(state_reason), SAME_STR(host), SAME_STR(unix_path), SAME_STR(ca_pem);
     SAME_STR(client_cert_pem), SAME_STR(client_key_pem), SAME_STR(api_base), SAME_STR(base_path);
     SAME_STR(upstream_model), SAME_STR(api_version), SAME_STR(credential), SAME_STR(region_name);
-    SAME_STR(identity);
+    SAME_STR(identity), SAME_STR(networks);
     SAME(group), SAME(provider), SAME(state), SAME(origin_revision), SAME(tls), SAME(port);
     SAME(wildcard), SAME(region), SAME(evidence), SAME(weight), SAME(order), SAME(rpm), SAME(tpm);
     SAME(max_parallel), SAME(timeout_ms), SAME(stream_timeout_ms), SAME(n_extra_headers);

@@ -148,6 +148,7 @@ static void test_planes(void)
     CHECK_STR(l.config->runner, "/opt/run");
     loading_end(&l);
     loading_begin(&l, "{}");
+    CHECK_STR(l.config->external_networks, "outside");
     CHECK_INT(l.config->n_planes, 0);
     CHECK_INT(l.config->deploy_timeout_ms, 1800000);
     CHECK_INT(l.config->quotas.environments_per_model, 100);
@@ -166,6 +167,25 @@ static void test_planes(void)
             "1:10: error: planes[0]: first_port 9 lies behind last_port 8");
     REFUSES("planes: [{name: a, region: fr, type: pods}]\n",
             "1:32: error: planes[0].type: \"pods\" is not one of process");
+}
+
+static void test_external_addresses(void)
+{
+    struct loading l;
+
+    loading_begin(&l, "deployments: {external_addresses: [127.0.0.1, 10.0.0.0/8, 'fd12::/16']}\n");
+    CHECK(l.config);
+    CHECK_STR(l.config->external_networks, "127.0.0.1 10.0.0.0/8 fd12::/16");
+    loading_end(&l);
+    loading_begin(&l, "deployments: {external_addresses: 192.0.2.0/24}\n");
+    CHECK_STR(l.config->external_networks, "192.0.2.0/24");
+    loading_end(&l);
+    REFUSES("deployments: {external_addresses: [10.0.0.1/8]}\n",
+            "1:15: error: deployments.external_addresses: \"10.0.0.1/8\" is no network; expected "
+            "an address with the length of its prefix, and no bits beyond it, such as 10.0.0.0/8 "
+            "or fd12::/16");
+    REFUSES("deployments: {external_addresses: []}\n",
+            "1:15: error: deployments.external_addresses: names 0 networks; expected 1 to 64");
 }
 
 static void test_master_key_from_the_environment(void)
@@ -263,6 +283,7 @@ int main(void)
     RUN(test_rows_are_sound);
     RUN(test_every_section_can_be_set);
     RUN(test_planes);
+    RUN(test_external_addresses);
     RUN(test_master_key_from_the_environment);
     RUN(test_sections_that_are_wrong);
     RUN(test_the_manual_is_generated_from_the_table);

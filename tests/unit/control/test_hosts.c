@@ -50,7 +50,10 @@ static void end(void)
 
 static void add_hosts(void)
 {
-    hosts_add(&(struct policy){.fleet = fleet, .package_paths = paths}, catalog, rule_index, NULL);
+    const struct policy policy = {.fleet = fleet, .package_paths = paths};
+    const struct config config = {.external_networks = STR("10.0.0.0/8")};
+
+    hosts_add(&(struct hosts_source){&policy, &config}, catalog, rule_index, NULL);
 }
 
 static void add_model(const char *id)
@@ -126,6 +129,7 @@ static void only_ready_replicas_are_endpoints(void)
         CHECK_INT(e->group, catalog->deployments[i].group);
         CHECK_INT(e->port, i == 0 ? 22000 + REPLICA_READY : 21001);
         CHECK_STR(e->identity, "proof");
+        CHECK_STR(e->networks, "");
         CHECK_INT(e->provider, PROVIDER_REPLICA);
         CHECK_INT(e->region, region_find(catalog->regions, STR("scaleway-par-1")));
         CHECK(e->origin_revision != 0);
@@ -237,6 +241,7 @@ static void a_server_of_others_is_reached_where_it_is(void)
     CHECK_INT(e->port, 8443);
     CHECK_STR(e->base_path, "/base");
     CHECK_STR(e->identity, "");
+    CHECK_STR(e->networks, "10.0.0.0/8");
     CHECK_STR(catalog->deployments[0].predict_path, "/generate");
     CHECK_INT(catalog->models[0].development, 0);
     end();

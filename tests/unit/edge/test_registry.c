@@ -15,6 +15,7 @@ struct row {
     const char *ca_pem; /* NULL: plaintext */
     enum catalog_endpoint_state state;
     const char *identity; /* NULL: none */
+    const char *networks; /* NULL: any */
 };
 
 static struct publisher *publisher;
@@ -51,15 +52,17 @@ static struct endpoint_state **publish(const struct row *rows, size_t n)
     c->regions = region_builder_finish(region_builder_new());
     c->endpoints = arena_zalloc(&c->arena, (n + 1) * sizeof(*c->endpoints));
     for (size_t i = 0; i < n; i++)
-        c->endpoints[i] = (struct catalog_endpoint){.id = str_of(rows[i].id),
-                                                    .origin_revision = rows[i].origin,
-                                                    .host = STR("up.example"),
-                                                    .port = 80,
-                                                    .tls = rows[i].ca_pem,
-                                                    .ca_pem = str_of(rows[i].ca_pem),
-                                                    .region_name = str_of(rows[i].region),
-                                                    .identity = str_of(rows[i].identity),
-                                                    .state = rows[i].state};
+        c->endpoints[i] =
+            (struct catalog_endpoint){.id = str_of(rows[i].id),
+                                      .origin_revision = rows[i].origin,
+                                      .host = STR("up.example"),
+                                      .port = 80,
+                                      .tls = rows[i].ca_pem,
+                                      .ca_pem = str_of(rows[i].ca_pem),
+                                      .region_name = str_of(rows[i].region),
+                                      .identity = str_of(rows[i].identity),
+                                      .networks = str_of(rows[i].networks ? rows[i].networks : ""),
+                                      .state = rows[i].state};
     c->n_endpoints = n;
     registry_attach(registry, c, NULL);
     epoch = publisher_publish(publisher, c);
@@ -79,15 +82,19 @@ static void pass(void)
 static void test_a_state_is_what_its_endpoint_says(void)
 {
     begin();
-    struct endpoint_state **states =
-        PUBLISH({.id = "e0", .origin = 5, .region = "aws-eu-west-1", .identity = "0a0b"},
-                {.id = "e1", .origin = 6, .region = ""});
+    struct endpoint_state **states = PUBLISH({.id = "e0",
+                                              .origin = 5,
+                                              .region = "aws-eu-west-1",
+                                              .identity = "0a0b",
+                                              .networks = "10.0.0.0/8"},
+                                             {.id = "e1", .origin = 6, .region = ""});
 
     CHECK_STR(str_of(states[0]->id), "e0");
     CHECK_INT(states[0]->origin_revision, 5);
     CHECK_STR(states[0]->origin.host, "up.example");
     CHECK_INT(states[0]->origin.port, 80);
     CHECK_STR(states[0]->origin.identity, "0a0b");
+    CHECK_STR(states[0]->origin.networks, "10.0.0.0/8");
     CHECK_INT(states[1]->origin.identity.n, 0);
     CHECK(!states[0]->origin.tls && !states[0]->unusable);
     CHECK_STR(str_of(states[0]->region), "aws-eu-west-1");

@@ -1,4 +1,5 @@
 #include "http/identity.h"
+#include "net/networks.h"
 #include "route/connector.h"
 
 #include "unit/http/recorder.h"
@@ -92,6 +93,47 @@ static void test_a_permitted_endpoint_is_connected(void)
     world_allow(&w, "eu");
     CHECK_INT(open_endpoint(0), CONNECTOR_CONNECTING);
     CHECK(r.s);
+    int fd = accept_peer();
+
+    TURN_UNTIL(loop, r.opened);
+    close(fd);
+    finish();
+}
+
+static void no_answer(void *ctx, const struct http_head *head_or_null)
+{
+    *(bool *)ctx = head_or_null == NULL;
+}
+
+/* The name was fine when it was taken in; what counts is where it leads now. */
+static void test_an_address_outside_of_the_networks_is_not_dialled(void)
+{
+    static const str hosts[] = {STR_INIT("127.0.0.1"), STR_INIT("gpu.localhost")};
+
+    for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+        bool failed = false;
+
+        begin();
+        w.states[0]->origin.host = hosts[i];
+        w.states[0]->origin.networks = NETWORKS_OUTSIDE;
+        CHECK_INT(open_endpoint(0), CONNECTOR_CONNECTING);
+        TURN_UNTIL(loop, r.reset);
+        CHECK_STR(buf_str(&r.log), "reset connect failed unprocessed");
+        CHECK_INT(connector_probe(connector, &w.c->endpoints[0], w.states[0], STR("/health"),
+                                  PROBE_ANONYMOUS, 60000, no_answer, &failed),
+                  0);
+        TURN_UNTIL(loop, failed);
+        CHECK(accept4(listener, NULL, NULL, SOCK_NONBLOCK) < 0 && errno == EAGAIN);
+        finish();
+    }
+}
+
+static void test_an_address_inside_of_the_networks_is_dialled(void)
+{
+    begin();
+    w.states[0]->origin.host = STR("gpu.localhost");
+    w.states[0]->origin.networks = STR("10.0.0.0/8 127.0.0.0/8");
+    CHECK_INT(open_endpoint(0), CONNECTOR_CONNECTING);
     int fd = accept_peer();
 
     TURN_UNTIL(loop, r.opened);
@@ -357,6 +399,8 @@ int main(void)
     loop = loop_new();
     resolver = resolver_new(loop);
     RUN(test_a_permitted_endpoint_is_connected);
+    RUN(test_an_address_outside_of_the_networks_is_not_dialled);
+    RUN(test_an_address_inside_of_the_networks_is_dialled);
     RUN(test_a_place_outside_the_permit_is_refused);
     RUN(test_rules_that_leave_nothing_refuse_everyone);
     RUN(test_an_empty_place_is_refused_even_without_rules);
