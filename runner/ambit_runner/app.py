@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -29,6 +30,9 @@ WORK = {
     "/v1/messages": "messages",
     "/v1/responses": "responses",
 }
+
+# Said with readiness: which environment the model knows it is in, empty for none.
+ENVIRONMENT = "x-ambit-environment"
 
 log = logging.getLogger("ambit_runner.app")
 
@@ -79,7 +83,10 @@ class App:
     async def ready(self, request):
         if not self.model.ready:
             return not_ready()
-        return JSONResponse({}) if await self.model.healthy() else failure(503, MODELS, "The model says that it is not healthy.")
+        self.model.follow_environment()
+        if not await self.model.healthy():
+            return failure(503, MODELS, "The model says that it is not healthy.")
+        return JSONResponse({}, headers={ENVIRONMENT: re.sub("[^!-~]", "?", self.model.environment_name)})
 
     async def show_metrics(self, request):
         return PlainTextResponse(self.metrics.text())

@@ -96,6 +96,8 @@ class Model:
         self.websocket = None
         self._object = None
         self._environment_set = None
+        self._environment_confirmed = None
+        self._following = None
         self._health = None
 
     # Loading.
@@ -107,6 +109,7 @@ class Model:
             await self._simple(self._object.setup_environment, self._environment_set)
         if hasattr(self._object, "load"):
             await self._simple(self._object.load)
+        self._environment_confirmed = self._environment_set
         self.ready = True
 
     def _make(self):
@@ -161,20 +164,33 @@ class Model:
     # The environment, while it runs.
 
     async def watch_environment(self, seconds):
-        """Calls setup_environment again whenever the file says something else. A failure is logged, and the model goes on."""
-        if not hasattr(self._object, "setup_environment"):
-            return
         while True:
             await asyncio.sleep(seconds)
-            found = self.environment.read()
-            if found == self._environment_set:
-                continue
-            self._environment_set = found
-            log.info("the environment is now %s", found["name"] if found else "none")
-            try:
+            self.follow_environment()
+
+    def follow_environment(self):
+        """Reads the file, and has the model follow where it says something else; what is under way goes on."""
+        found = self.environment.read()
+        if found == self._environment_set or self._following:
+            return
+        self._following = asyncio.ensure_future(self._follow(found))
+        self._following.add_done_callback(lambda _: setattr(self, "_following", None))
+
+    async def _follow(self, found):
+        """A failure is logged, and the model goes on; that it is in the new environment is not confirmed then."""
+        self._environment_set = found
+        log.info("the environment is now %s", found["name"] if found else "none")
+        try:
+            if hasattr(self._object, "setup_environment"):
                 await self._simple(self._object.setup_environment, found)
-            except Exception:
-                log.exception("setup_environment failed; the model goes on as it is")
+            self._environment_confirmed = found
+        except Exception:
+            log.exception("setup_environment failed; the model goes on as it is")
+
+    @property
+    def environment_name(self):
+        """The environment that the model has been set up for, "" for none: a promotion waits until it is the new one."""
+        return self._environment_confirmed["name"] if self._environment_confirmed else ""
 
     # Health.
 

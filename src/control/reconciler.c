@@ -19,7 +19,7 @@ static void tell_stopped(struct reconciler *r)
 }
 
 static void on_replica(void *ctx, struct plane *p, str replica, enum plane_replica_state state,
-                       str why)
+                       str environment, str why)
 {
     static const enum fleet_seen seen_as[] = {
         [PLANE_REPLICA_STARTED] = SEEN_STARTED,
@@ -37,6 +37,10 @@ static void on_replica(void *ctx, struct plane *p, str replica, enum plane_repli
         work_free(w);
         tell_stopped(r);
         return;
+    }
+    if (state == PLANE_REPLICA_READY) {
+        mem_free(w->said);
+        w->said = environment.p ? str_dup(environment) : NULL;
     }
     work_note(w, seen_as[state], why);
     reconciler_poke(r);

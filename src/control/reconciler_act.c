@@ -138,9 +138,11 @@ static void forget(struct reconciler *r, str id)
         forget_deployment(r, l->image);
 }
 
-/* A promotion that reuses a deployment changes what its running replicas are told. */
-static void tell_environment(const struct fleet *f, struct work *w)
+/* A promotion that reuses a deployment changes what its running replicas are told; it goes on once
+ * they know. */
+static void tell_environment(struct reconciler *r, struct work *w)
 {
+    const struct fleet *f = r->policy->fleet;
     const struct fleet_replica *replica = fleet_find_replica(f, str_of(w->id));
     const struct fleet_deployment *d =
         replica ? fleet_find_deployment(f, replica->deployment) : NULL;
@@ -156,6 +158,10 @@ static void tell_environment(const struct fleet *f, struct work *w)
     }
     mem_free(w->told);
     w->told = str_dup(d->told_environment);
+    if (w->said || w->seen != SEEN_READY || w->seen_pending)
+        return;
+    work_note(w, SEEN_READY, STR(""));
+    reconciler_poke(r);
 }
 
 void reconciler_act(struct reconciler *r)
@@ -183,6 +189,6 @@ void reconciler_act(struct reconciler *r)
         struct work *w = list_entry(node, struct work, link);
 
         if (w->kind == WORK_REPLICA)
-            tell_environment(r->policy->fleet, w);
+            tell_environment(r, w);
     }
 }

@@ -23,6 +23,7 @@ struct work {
     enum fleet_seen seen;
     char *why;
     char *told; /* the environment that the replica was told last; NULL: not known */
+    char *said; /* the one that it says it is in, once it is ready; NULL: it does not say */
 };
 
 /* What an edge said about one deployment since the last turn. */

@@ -57,6 +57,16 @@ static void feed_build(struct fleet *f, const struct fleet_world *world, const s
             fleet_observe_build(f, world, d->id, *w->why ? w->why : NULL);
 }
 
+/* A server that does not say what it knows counts as knowing what was written for it. */
+static void feed_replica(struct fleet *f, const struct fleet_world *world, const struct work *w)
+{
+    const char *environment = w->said ? w->said : w->told;
+
+    if (w->seen == SEEN_READY && environment)
+        fleet_observe_environment(f, world, str_of(w->id), str_of(environment));
+    fleet_observe_replica(f, world, str_of(w->id), w->seen, str_of(w->why));
+}
+
 static void feed_works(struct reconciler *r, struct fleet *f, const struct fleet_world *world)
 {
     list_for_each (node, &r->works) {
@@ -67,7 +77,7 @@ static void feed_works(struct reconciler *r, struct fleet *f, const struct fleet
         if (w->kind == WORK_BUILD)
             feed_build(f, world, w);
         else
-            fleet_observe_replica(f, world, str_of(w->id), w->seen, str_of(w->why));
+            feed_replica(f, world, w);
     }
 }
 

@@ -29,6 +29,7 @@ void work_free(struct work *w)
     mem_free(w->id);
     mem_free(w->why);
     mem_free(w->told);
+    mem_free(w->said);
     mem_free(w);
 }
 

@@ -11,6 +11,7 @@
  * - an environment has at most one promotion that has not ended;
  * - an environment whose current deployment had a ready replica keeps one until it is told
  *   otherwise: traffic moves first, then the old replicas stop;
+ * - an environment is served by replicas that have confirmed to be in it, and by no others;
  * - a promotion that failed or was cancelled leaves traffic, settings and replica counts as they
  *   were, and nothing of its own that runs;
  * - the fleet as loaded from the store is the fleet in memory.
@@ -213,6 +214,10 @@ enum fleet_outcome fleet_cancel_promotion(struct fleet *f, const struct fleet_wo
 
 void fleet_observe_build(struct fleet *f, const struct fleet_world *w, str deployment,
                          const char *failure_or_null);
+/* What a replica says it has been told (a server that does not say: what was written for it). One
+ * that is ready counts as SEEN_READY only while that is what it is to be told: say this first. */
+void fleet_observe_environment(struct fleet *f, const struct fleet_world *w, str replica,
+                               str environment);
 enum fleet_seen { SEEN_STARTED, SEEN_READY, SEEN_NOT_READY, SEEN_GONE };
 void fleet_observe_replica(struct fleet *f, const struct fleet_world *w, str replica,
                            enum fleet_seen seen, str why);

@@ -29,6 +29,7 @@ struct crew {
     struct fleet_deployment *deployment;
     struct fleet_promotion *promotion; /* whose candidate it is, NULL: of none */
     uint32_t n[FLEET_REPLICA_STATES];  /* replicas by state */
+    uint32_t told;                     /* that are ready and know their environment */
 };
 
 struct census {
@@ -41,8 +42,6 @@ void census_deinit(struct census *c);
 /* PENDING to UNHEALTHY: what is there to serve, now or soon. */
 uint32_t crew_running(const struct crew *crew);
 
-/* Whether any replica of the deployment runs, or is about to. */
-bool deployment_has_replicas(const struct fleet *f, const struct fleet_deployment *d);
 uint32_t deployment_ready_replicas(const struct fleet *f, const struct fleet_deployment *d);
 
 /* --- deployments */
@@ -78,6 +77,12 @@ struct fleet_environment *deployment_current_of(const struct fleet *f,
                                                 const struct fleet_deployment *d);
 
 /* --- replicas */
+
+/* Whether it has confirmed the environment that it is to be told. Others tell theirs nothing. */
+static inline bool replica_is_told(const struct fleet_replica *r, const struct fleet_deployment *d)
+{
+    return r->plane.n == 0 || str_eq(r->environment, d->told_environment);
+}
 
 void replica_start(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
                    const struct fleet_plane *plane_or_null);

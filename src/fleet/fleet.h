@@ -185,7 +185,7 @@ struct fleet_deployment {
     str labels;           /* JSON object, "" : none */
     str instance_type;    /* name, "" : fleet_instance_type */
     str environment;      /* name of the environment it is in, or is a candidate of; "" : none */
-    str told_environment; /* the name that replicas which start from now on are told */
+    str told_environment; /* the name that its replicas are told, those that run as well */
     str rule;             /* canonical: the environment group's, which its replicas were placed
                              under; "" : none */
     bool development;
@@ -258,9 +258,10 @@ struct fleet_replica {
     str plane, region;
     enum fleet_replica_state state;
     uint32_t port;
-    str identity; /* hex: what it proves on each connection */
-    str why;      /* of its end */
-    str usage;    /* the row that its time counts in, "" : none */
+    str identity;    /* hex: what it proves on each connection */
+    str environment; /* that it has confirmed to be in, "" : none */
+    str why;         /* of its end */
+    str usage;       /* the row that its time counts in, "" : none */
     int64_t created_ns, started_ns, ready_ns, stopping_ns, gone_ns;
 };
 

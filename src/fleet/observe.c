@@ -68,6 +68,18 @@ static void gone(struct fleet *f, const struct fleet_world *w, struct fleet_repl
         back_off(f, w, d_or_null, why);
 }
 
+void fleet_observe_environment(struct fleet *f, const struct fleet_world *w, str replica,
+                               str environment)
+{
+    struct fleet_replica *r = fleet_find_replica(f, replica);
+
+    if (!r || r->plane.n == 0 || r->state >= REPLICA_STOPPING ||
+        str_eq(r->environment, environment))
+        return;
+    fleet_set_str(&fleet_edit(f, r)->environment, environment);
+    settle(f, w);
+}
+
 void fleet_observe_replica(struct fleet *f, const struct fleet_world *w, str replica,
                            enum fleet_seen seen, str why)
 {
@@ -82,7 +94,7 @@ void fleet_observe_replica(struct fleet *f, const struct fleet_world *w, str rep
         return;
     else if (seen == SEEN_STARTED && r->state == REPLICA_PENDING)
         started(f, w, r);
-    else if (seen == SEEN_READY && r->state != REPLICA_READY)
+    else if (seen == SEEN_READY && r->state != REPLICA_READY && replica_is_told(r, d))
         ready(f, w, r, d);
     else if (seen == SEEN_NOT_READY && r->state == REPLICA_READY)
         fleet_edit(f, r)->state = REPLICA_UNHEALTHY;

@@ -7,9 +7,10 @@
  *
  * That the replicas of a deployment were told another environment's name, or none, is no reason to
  * redeploy by itself: a promotion that reuses does not load again, as documented, and whoever needs
- * that says redeploy_on_promotion. The name reaches running replicas by the file that they can
- * watch, and those that start later by their start (told_environment); so a deployment that is
- * reused while nothing of it runs is told the new name at once, any other when it has won.
+ * that says redeploy_on_promotion. The name reaches running replicas by the file that they watch,
+ * and those that start later by their start (told_environment). It is told when the promotion
+ * begins, and the swap waits until every ready replica has confirmed it; one that becomes ready
+ * later serves once it has.
  */
 
 #include "fleet/controller_internal.h"
@@ -253,8 +254,6 @@ static struct fleet_deployment *copy_of(struct fleet *f, const struct fleet_worl
 static void reuse(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
                   const struct fleet_environment *e, struct fleet_promotion *p)
 {
-    bool runs = deployment_has_replicas(f, d);
-
     fleet_set_str(&p->candidate_environment, d->environment);
     fleet_set_str(&p->candidate_rule, d->rule);
     fleet_set_str(&p->candidate_told, d->told_environment);
@@ -262,8 +261,7 @@ static void reuse(struct fleet *f, const struct fleet_world *w, struct fleet_dep
     deployment_move(f, w, d, e->name);
     d = fleet_edit(f, d);
     fleet_set_str(&d->rule, rule_of(f, e));
-    if (!runs)
-        fleet_set_str(&d->told_environment, e->name);
+    fleet_set_str(&d->told_environment, e->name);
     if (d->target == TARGET_SLEEP)
         deployment_begin(f, w, d, STATUS_WAKING_UP);
     d->restarts = 0;
@@ -426,7 +424,7 @@ bool promotion_advance(struct fleet *f, const struct fleet_world *w, struct crew
     str status = fleet_status_name(d->status), why = d->why;
     char error[1024];
 
-    if (ready >= p->candidate_replicas && d->status == STATUS_ACTIVE) {
+    if (ready >= p->candidate_replicas && crew->told == ready && d->status == STATUS_ACTIVE) {
         promotion_end(f, w, p, PROMOTION_SUCCEEDED, "");
         return true;
     }
@@ -436,6 +434,12 @@ bool promotion_advance(struct fleet *f, const struct fleet_world *w, struct crew
     else if (d->was_active && d->restarts > RESTARTS_MAX)
         snprintf(error, sizeof(error), "replicas of deployment %.*s end too often%s%.*s",
                  STR_ARG(d->id), why.n ? ": " : "", STR_ARG(str_upto(why, 700)));
+    else if (is_too_late(f, w, p, d) && ready >= p->candidate_replicas)
+        snprintf(error, sizeof(error),
+                 "%u of %u replicas of deployment %.*s have not confirmed environment %.*s within "
+                 "%lld s",
+                 ready - crew->told, ready, STR_ARG(d->id), STR_ARG(d->environment),
+                 (long long)(deployment_timeout(w, d) / NS_PER_S));
     else if (is_too_late(f, w, p, d))
         snprintf(error, sizeof(error),
                  "%u of %u replicas of deployment %.*s were ready within %lld s%s%.*s", ready,

@@ -51,14 +51,6 @@ void replica_stop(struct fleet *f, const struct fleet_world *w, struct fleet_rep
         replica_end(f, w, r, str_of(why));
 }
 
-bool deployment_has_replicas(const struct fleet *f, const struct fleet_deployment *d)
-{
-    for (struct fleet_replica *r = fleet_first_replica(f); r; r = fleet_next_replica(f, r))
-        if (str_eq(r->deployment, d->id) && r->state < REPLICA_STOPPING)
-            return true;
-    return false;
-}
-
 uint32_t deployment_ready_replicas(const struct fleet *f, const struct fleet_deployment *d)
 {
     uint32_t n = 0;
@@ -84,8 +76,11 @@ void census_take(struct fleet *f, struct census *ret_census)
     for (struct fleet_replica *r = fleet_first_replica(f); r; r = fleet_next_replica(f, r)) {
         const struct fleet_deployment *d = fleet_find_deployment(f, r->deployment);
 
-        if (d)
-            c.crews[d->object.slot].n[r->state]++;
+        if (!d)
+            continue;
+        struct crew *crew = &c.crews[d->object.slot];
+        crew->n[r->state]++;
+        crew->told += r->state == REPLICA_READY && replica_is_told(r, d);
     }
     for (struct fleet_environment *e = fleet_first_environment(f); e;
          e = fleet_next_environment(f, e)) {

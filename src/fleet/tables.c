@@ -186,6 +186,7 @@ static const struct field replica_list[] = {
     ENUM(replica, state, replica_words),
     U32(replica, port),
     TEXT(replica, identity),
+    TEXT(replica, environment),
     TEXT(replica, why),
     TEXT(replica, usage),
     I64(replica, created_ns),

@@ -11,7 +11,7 @@
 #define FILES_SPEC   "spec.json" /* from the plane, before it starts a shim */
 #define FILES_LOCK   "lock"
 #define FILES_PID    "pid"    /* of the shim, once it runs */
-#define FILES_STATUS "status" /* "started", "ready", or "not_ready" and why */
+#define FILES_STATUS "status" /* "started", "ready", "ready in ENV", or "not_ready" and why */
 #define FILES_EXIT   "exit"   /* why it ended; the last that a shim writes */
 #define FILES_LOG    "shim.log"
 

@@ -36,8 +36,10 @@ enum plane_replica_state {
 };
 
 struct plane_events {
+    /* `environment` of READY: the one that the replica says it is in ("" : none); STR_NULL where
+     * its server does not say. Told again when it changes. */
     void (*on_replica)(void *ctx, struct plane *p, str replica, enum plane_replica_state state,
-                       str why);
+                       str environment, str why);
     /* `failure` "" : it is built. */
     void (*on_built)(void *ctx, struct plane *p, str deployment, str failure);
 };

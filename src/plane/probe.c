@@ -28,11 +28,41 @@ static unsigned status_of(str answer)
     return (unsigned)status;
 }
 
+/* What lies behind the name of a header in a line, STR_NULL: it is another's. */
+static str value_of(str line, str name)
+{
+    if (line.n <= name.n || line.p[name.n] != ':' || !str_ieq(str_upto(line, name.n), name))
+        return STR_NULL;
+    return str_trim(str_from(line, name.n + 1));
+}
+
+static void note_environment(struct probe *p)
+{
+    str rest = str_make(p->answer, p->n);
+
+    p->says_environment = false;
+    (void)str_cut(&rest, '\n');
+    while (rest.n) {
+        str line = str_cut(&rest, '\n');
+
+        if (str_ends(line, STR("\r")))
+            line.n--;
+        if (line.n == 0)
+            return;
+        str value = value_of(line, STR("x-ambit-environment"));
+        if (!value.p)
+            continue;
+        p->says_environment = true;
+        snprintf(p->environment, sizeof(p->environment), "%.*s", STR_ARG(value));
+    }
+}
+
 static void judge(struct probe *p)
 {
     unsigned status = status_of(str_make(p->answer, p->n));
     char why[PROBE_WHY_BYTES];
 
+    note_environment(p);
     if (status >= 200 && status < 300) {
         done(p, "");
         return;
@@ -58,6 +88,13 @@ static void send_request(struct probe *p)
         done(p, "the connection failed");
 }
 
+static bool has_head(const struct probe *p)
+{
+    str answer = str_make(p->answer, p->n);
+
+    return str_search(answer, STR("\n\r\n")) < p->n || str_search(answer, STR("\n\n")) < p->n;
+}
+
 static void receive(struct probe *p)
 {
     while (p->n < sizeof(p->answer) && p->t.readable) {
@@ -71,7 +108,7 @@ static void receive(struct probe *p)
         }
         p->n += (size_t)n;
     }
-    if (p->n == sizeof(p->answer) || str_find(str_make(p->answer, p->n), '\n', 0) < p->n)
+    if (p->n == sizeof(p->answer) || has_head(p))
         judge(p);
 }
 
@@ -97,6 +134,10 @@ static void on_deadline(struct deadline *d)
 {
     struct probe *p = container_of(d, struct probe, deadline);
 
+    if (str_find(str_make(p->answer, p->n), '\n', 0) < p->n) { /* a head that does not end */
+        judge(p);
+        return;
+    }
     done(p, transport_is_open(&p->t) ? "no answer in time" : "nothing listens there");
 }
 
@@ -110,7 +151,7 @@ void probe_start(struct probe *p, struct loop *loop, uint16_t port, const char *
     p->path = path;
     p->on_done = on_done;
     p->running = true;
-    p->sent = false;
+    p->sent = p->says_environment = false;
     p->n = 0;
     p->deadline.on_expire = on_deadline;
     int r = net_address_from_ip(STR("127.0.0.1"), port, &to);

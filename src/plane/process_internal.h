@@ -65,7 +65,8 @@ struct process_replica {
     enum process_replica_state state;
     enum plane_replica_state told;
     bool has_told;
-    bool unwanted; /* the fleet has forgotten it: its end is nobody's news */
+    char *environment; /* as told last; NULL: it does not say */
+    bool unwanted;     /* the fleet has forgotten it: its end is nobody's news */
     int folder;
     int watch;             /* inotify's */
     int stop_signal;       /* 0: none was asked for */

@@ -37,15 +37,31 @@ bool process_is_locked(int folder, int *ret_fd)
 
 /* --- news */
 
-static void tell(struct process_replica *r, enum plane_replica_state state, str why)
+static bool is_known(const struct process_replica *r, enum plane_replica_state state,
+                     str environment)
+{
+    return r->has_told && r->told == state &&
+           (state != PLANE_REPLICA_READY ||
+            (!r->environment == !environment.p && str_eq(str_of(r->environment), environment)));
+}
+
+static void tell_all(struct process_replica *r, enum plane_replica_state state, str environment,
+                     str why)
 {
     struct plane *p = &r->plane->plane;
 
-    if (r->unwanted || (r->has_told && r->told == state))
+    if (r->unwanted || is_known(r, state, environment))
         return;
     r->has_told = true;
     r->told = state;
-    p->events->on_replica(p->ctx, p, str_of(r->id), state, why);
+    mem_free(r->environment);
+    r->environment = environment.p ? str_dup(environment) : NULL;
+    p->events->on_replica(p->ctx, p, str_of(r->id), state, environment, why);
+}
+
+static void tell(struct process_replica *r, enum plane_replica_state state, str why)
+{
+    tell_all(r, state, STR_NULL, why);
 }
 
 /* What its shim says, in a word and a reason. */
@@ -61,7 +77,8 @@ static void tell_status(struct process_replica *r)
         why.n--;
     str word = str_cut(&why, ' ');
     if (str_eq(word, STR("ready")))
-        tell(r, PLANE_REPLICA_READY, STR(""));
+        tell_all(r, PLANE_REPLICA_READY, str_eq(str_cut(&why, ' '), STR("in")) ? why : STR_NULL,
+                 STR(""));
     else if (str_eq(word, STR("not_ready")))
         tell(r, PLANE_REPLICA_NOT_READY, why);
     else
@@ -244,6 +261,7 @@ static void free_now(struct loop_task *task)
     mem_free(r->deployment);
     mem_free(r->cgroup);
     mem_free(r->marker);
+    mem_free(r->environment);
     mem_free(r);
 }
 

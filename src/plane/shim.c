@@ -280,6 +280,7 @@ int shim_main(const char *folder, int lock_fd)
 {
     struct shim s = {.loop = loop_new(),
                      .output_io = {.fd = -1},
+                     .told = {.fd = -1},
                      .deadline = {.on_expire = on_deadline},
                      .relay = {.listening_fd = -1}};
 

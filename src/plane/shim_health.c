@@ -4,12 +4,76 @@
 #include "plane/process_tree.h"
 
 #include <stdio.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
+/* Often at first, and after it was told another environment, until it says that it knows. */
 static void probe_next(struct shim *s)
 {
+    bool awaited = s->told_ns && loop_now_ns(s->loop) - s->told_ns < SHIM_TOLD_MS * NS_PER_MS;
+
     deadline_set(s->loop, &s->probe_at,
-                 s->health.was_ready ? s->spec.probe_ms : s->spec.first_probe_ms);
+                 s->health.was_ready && !awaited ? s->spec.probe_ms : s->spec.first_probe_ms);
 }
+
+/* --- its environment */
+
+static void write_ready(struct shim *s)
+{
+    char where[PROBE_ENVIRONMENT_MAX + 8];
+
+    snprintf(where, sizeof(where), "in %s", s->environment);
+    shim_write_status(s, "ready", str_of(s->says_environment ? where : ""));
+}
+
+/* Whether the answer says another environment than the one before. */
+static bool take_environment(struct shim *s)
+{
+    const struct probe *p = &s->probe;
+
+    if (s->says_environment == p->says_environment &&
+        (!p->says_environment || strcmp(s->environment, p->environment) == 0))
+        return false;
+    s->says_environment = p->says_environment;
+    memcpy(s->environment, p->environment, sizeof(s->environment));
+    s->told_ns = 0;
+    return true;
+}
+
+static void on_told(struct loop_io *io, uint32_t events)
+{
+    struct shim *s = container_of(io, struct shim, told);
+    char bytes[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+    (void)events;
+    while (read(io->fd, bytes, sizeof(bytes)) > 0)
+        continue;
+    s->told_ns = loop_now_ns(s->loop);
+    if (!s->probe.running)
+        deadline_set(s->loop, &s->probe_at, 0);
+}
+
+/* Where this fails it is asked at its usual times. */
+static void watch_environment(struct shim *s)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/config", s->folder);
+    s->told = (struct loop_io){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .on_event = on_told};
+    if (s->told.fd >= 0 && inotify_add_watch(s->told.fd, path, IN_MOVED_TO | IN_ONLYDIR) >= 0)
+        loop_add(s->loop, &s->told, EPOLLIN);
+}
+
+static void unwatch_environment(struct shim *s)
+{
+    if (s->told.fd < 0)
+        return;
+    loop_remove(s->loop, &s->told);
+    close(s->told.fd);
+    s->told.fd = -1;
+}
+
+/* --- what checks mean */
 
 static void apply(struct shim *s, enum health_verdict verdict, str why)
 {
@@ -20,7 +84,7 @@ static void apply(struct shim *s, enum health_verdict verdict, str why)
         break;
     case HEALTH_READY:
         relay_set_service(&s->relay, RELAY_SERVES);
-        shim_write_status(s, "ready", STR(""));
+        write_ready(s);
         shim_say(s, "INFO", "the replica is ready");
         break;
     case HEALTH_NOT_READY:
@@ -54,8 +118,12 @@ static void on_readiness(struct probe *p, str why)
 {
     struct shim *s = container_of(p, struct shim, probe);
     enum health_result result = why.n ? HEALTH_FAILED : HEALTH_FINE;
+    bool moved = result == HEALTH_FINE && take_environment(s);
+    enum health_verdict verdict = health_readiness(&s->health, result, loop_now_ns(s->loop));
 
-    apply(s, health_readiness(&s->health, result, loop_now_ns(s->loop)), why);
+    apply(s, verdict, why);
+    if (moved && verdict == HEALTH_AS_BEFORE && s->health.ready)
+        write_ready(s);
     if (s->state != SHIM_RUNNING)
         return;
     if (s->health.was_ready && s->spec.liveness[0])
@@ -100,12 +168,14 @@ void shim_begin_probing(struct shim *s)
                                                  s->spec.restart_ms};
 
     health_init(&s->health, &thresholds, loop_now_ns(s->loop));
+    watch_environment(s);
     s->probe_at.on_expire = on_probe_at;
     deadline_set(s->loop, &s->probe_at, 0);
 }
 
 void shim_end_probing(struct shim *s)
 {
+    unwatch_environment(s);
     deadline_cancel(&s->probe_at);
     probe_cancel(&s->probe);
 }

@@ -18,6 +18,7 @@ enum {
     SHIM_SWEEPS = 500,         /* then it ends although something of the replica cannot be killed */
     SHIM_LAST_WORDS_MS = 2000, /* for connections, once the process has ended */
     SHIM_STOP_NOW_GRACE_MS = 5000,
+    SHIM_TOLD_MS = 60 * 1000, /* how long it is asked often whether it knows its environment */
 };
 
 enum shim_state { SHIM_RUNNING, SHIM_DRAINING, SHIM_TERMINATING, SHIM_SWEEPING };
@@ -36,6 +37,10 @@ struct shim {
     struct probe probe;
     bool probes_liveness; /* the one that runs */
     struct health health;
+    bool says_environment;                   /* its server does, */
+    char environment[PROBE_ENVIRONMENT_MAX]; /* and this one */
+    struct loop_io told; /* inotify of the folder that it is told its environment in */
+    int64_t told_ns;     /* when that was, until it says so; 0: nothing is awaited */
     uint16_t private_port;
     pid_t pid; /* of the process; its group has the same number */
     int status;

@@ -123,7 +123,7 @@ def test_a_secret_reaches_the_package_that_names_it(server):
 
 
 def test_a_deployment_that_is_reused_learns_its_environment(server, tmp_path):
-    """Without a redeploy the same process goes on; the runner looks at the file now and then and calls setup_environment."""
+    """Without a redeploy the same process goes on; the runner looks at the file and calls setup_environment."""
     model_py = """
 class Model:
     def __init__(self, environment):
@@ -135,7 +135,7 @@ class Model:
     def predict(self, model_input):
         return self.environment
 """
-    folder = package(tmp_path, "mobile", model_py, environment_variables={"AMBIT_ENVIRONMENT_POLL_SECONDS": "0.2"})
+    folder = package(tmp_path, "mobile", model_py)
     pushed = server.push(folder, "--wait")
     model, deployment = pushed["model_id"], pushed["deployment_id"]
     (before,) = server.replicas(model, deployment)
@@ -143,5 +143,8 @@ class Model:
     assert ask() is None
     status, _, answer = server.manage("POST", f"/v1/models/{model}/environments/production/promote", {"deployment_id": deployment})
     assert status == 200 and answer["id"] == deployment, answer
-    server.wait(lambda: ask() == {"name": "production"})
+    current = lambda: server.manage("GET", f"/v1/models/{model}/environments/production")[2]["current_deployment"]
+    server.wait(lambda: (current() or {}).get("id") == deployment)
+    said = server.call(server.host(model), "/production/predict", {}).json()
+    assert said == {"name": "production"}, "it serves the environment and does not know it"
     assert [r["id"] for r in server.replicas(model, deployment)] == [before["id"]]

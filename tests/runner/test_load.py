@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from conftest import until
 
 GIVEN = """
     import os
@@ -204,23 +205,58 @@ HOOK = """
 """
 
 
+def write_environment(runner, text):
+    """By renaming, since an empty file says that there is none."""
+    replacement = runner.dynamic / "new"
+    replacement.write_text(text)
+    replacement.rename(runner.dynamic / "environment")
+
+
 def test_setup_environment_runs_before_load_and_when_the_content_changes(start):
     runner = start(HOOK, environment={"name": "staging"}).ready()
-    file = runner.dynamic / "environment"
     calls = [{"name": "staging"}, "load"]
     assert runner.predict(0).json() == calls
-    file.write_text('{ "name":   "staging" }')
-    file.write_text("not json")
+    write_environment(runner, '{ "name":   "staging" }')
+    write_environment(runner, "not json")
     runner.says("it is passed over")
     assert runner.predict(0).json() == calls
     for written, called in [('{"name": "bad"}', {"name": "bad"}), ('{"name": "production"}', {"name": "production"}), ("", None)]:
-        replacement = runner.dynamic / "new"
-        replacement.write_text(written)
-        replacement.rename(file)
+        write_environment(runner, written)
         calls.append(called)
         runner.says(f"the environment is now {called['name'] if called else 'none'}")
         assert runner.predict(0).json() == calls
     assert "setup_environment failed" in runner.log()
+
+
+def test_readiness_says_which_environment_the_model_is_set_up_for(start):
+    runner = start(HOOK, environment={"name": "staging"}).ready()
+
+    def says():
+        return runner.http.get("/v1/models/model").headers["x-ambit-environment"]
+
+    def is_told(name):
+        write_environment(runner, json.dumps({"name": name}) if name else "")
+        runner.says(f"the environment is now {name or 'none'}")
+
+    assert says() == "staging"
+    is_told("bad")
+    runner.says("setup_environment failed")
+    assert says() == "staging"
+    is_told("production")
+    until(lambda: says() == "production", "the model knows")
+    is_told("")
+    until(lambda: says() == "", "the model knows")
+
+
+def test_readiness_reads_the_environment_by_itself(start):
+    model = """
+        class Model:
+            def predict(self, model_input):
+                return model_input
+    """
+    runner = start(model, AMBIT_ENVIRONMENT_POLL_SECONDS="3600").ready()
+    write_environment(runner, '{"name": "production"}')
+    until(lambda: runner.http.get("/v1/models/model").headers["x-ambit-environment"] == "production", "the model knows")
 
 
 def test_without_an_environment_the_hook_is_not_called(start):

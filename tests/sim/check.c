@@ -87,6 +87,20 @@ static void check_usage(struct sim *s, const struct fleet_replica *r,
         sim_violation(s, "replica %.*s counts in the usage of something else", STR_ARG(r->id));
 }
 
+/* Whoever serves an environment knows that it does. */
+static void check_knows(struct sim *s, const struct fleet_replica *r,
+                        const struct fleet_deployment *d)
+{
+    const struct fleet_environment *e =
+        fleet_find_environment_of(s->fleet, d->model, d->environment);
+    const struct sim_replica *fake = planes_find(s, r->id);
+
+    if (e && str_eq(e->current, d->id) && r->state == REPLICA_READY && fake &&
+        !sim_is(&fake->knows, e->name))
+        sim_violation(s, "replica %.*s serves environment %.*s and knows \"%.*s\"", STR_ARG(r->id),
+                      STR_ARG(e->name), (int)fake->knows.n, fake->knows.p);
+}
+
 static void check_replica(struct sim *s, const struct fleet_replica *r, struct crew *crews)
 {
     const struct fleet_deployment *d = fleet_find_deployment(s->fleet, r->deployment);
@@ -101,6 +115,7 @@ static void check_replica(struct sim *s, const struct fleet_replica *r, struct c
     }
     if (r->stopping_ns)
         sim_violation(s, "replica %.*s was stopping and serves again", STR_ARG(r->id));
+    check_knows(s, r, d);
     crews[d->object.slot].running++;
     crews[d->object.slot].ready += r->state == REPLICA_READY;
     if (d->target != TARGET_RUN || has_failed(d) || !d->built)

@@ -60,6 +60,8 @@ void planes_advance(struct sim *s)
             r->life = LIFE_READY;
         if (r->dies_ns && now >= r->dies_ns)
             r->life = LIFE_DEAD;
+        if (r->reads_ns && now >= r->reads_ns)
+            r->knows = r->written;
     }
 }
 
@@ -119,6 +121,7 @@ void planes_heal(struct sim *s)
             r->life = LIFE_READY;
         if (r->life == LIFE_STARTING && r->ready_ns == 0)
             r->ready_ns = s->world.now_ns + NS_PER_S;
+        r->reads_ns = s->world.now_ns + NS_PER_S;
     }
     for (size_t i = 0; i < s->n_builds; i++)
         s->builds[i].fails = false;
@@ -147,6 +150,8 @@ static void start(struct sim *s, str id)
                                 .deployment = sim_text(r->deployment),
                                 .plane = plane,
                                 .ready_ns = s->world.now_ns + sim_below(s, 20) * NS_PER_S};
+    const struct fleet_deployment *d = fleet_find_deployment(s->fleet, r->deployment);
+    new->written = new->knows = sim_text(d->told_environment);
     if (s->faults && sim_chance(s, s->calm)) { /* never becomes ready: hangs or ends */
         new->ready_ns = 0;
         new->dies_ns = sim_chance(s, 3) ? 0 : s->world.now_ns + sim_below(s, 10) * NS_PER_S + 1;
@@ -189,6 +194,23 @@ static void forget(struct sim *s, str id)
                           STR_ARG(id));
 }
 
+/* What runs is told of its environment: it reads that later, or never. */
+static void tell(struct sim *s)
+{
+    for (size_t i = 0; i < s->n_replicas; i++) {
+        struct sim_replica *r = &s->replicas[i];
+        const struct fleet_deployment *d = fleet_find_deployment(s->fleet, sim_str(&r->deployment));
+
+        if (!d || !s->planes[r->plane].available || sim_is(&r->written, d->told_environment) ||
+            (s->faults && sim_chance(s, 8)))
+            continue;
+        r->written = sim_text(d->told_environment);
+        r->reads_ns = s->faults && sim_chance(s, s->calm + 2)
+                          ? 0
+                          : s->world.now_ns + 1 + sim_below(s, 30) * NS_PER_S;
+    }
+}
+
 void planes_act(struct sim *s)
 {
     struct fleet_action a;
@@ -206,13 +228,24 @@ void planes_act(struct sim *s)
         else
             forget(s, a.id);
     }
+    tell(s);
 }
 
 /* --- what control is told */
 
-static bool unknown_to_fleet(const struct fleet_replica *r, struct sim_replica *fake,
+static bool is_news_of_readiness(const struct fleet_replica *r, const struct sim_replica *fake,
+                                 bool is_told)
+{
+    if (fake->life == LIFE_NOT_READY)
+        return r->state == REPLICA_READY;
+    return is_told && (r->state < REPLICA_READY || r->state == REPLICA_UNHEALTHY);
+}
+
+static bool unknown_to_fleet(struct sim *s, const struct fleet_replica *r, struct sim_replica *fake,
                              enum fleet_seen *ret_seen)
 {
+    const struct fleet_deployment *d = fleet_find_deployment(s->fleet, r->deployment);
+
     if (!fake || fake->life == LIFE_DEAD) {
         *ret_seen = SEEN_GONE;
         return r->state != REPLICA_GONE && (fake || r->state != REPLICA_PENDING);
@@ -222,8 +255,9 @@ static bool unknown_to_fleet(const struct fleet_replica *r, struct sim_replica *
         return r->state == REPLICA_PENDING;
     }
     *ret_seen = fake->life == LIFE_READY ? SEEN_READY : SEEN_NOT_READY;
-    return fake->life == LIFE_READY ? r->state < REPLICA_READY || r->state == REPLICA_UNHEALTHY
-                                    : r->state == REPLICA_READY;
+    return r->state < REPLICA_STOPPING &&
+           (is_news_of_readiness(r, fake, d && sim_is(&fake->knows, d->told_environment)) ||
+            (fake->life == LIFE_READY && !sim_is(&fake->knows, r->environment)));
 }
 
 static bool report_replica(struct sim *s)
@@ -238,7 +272,7 @@ static bool report_replica(struct sim *s)
 
         /* Control itself says what has become of replicas whose plane is no more. */
         if (plane < 0 || (s->planes[plane].exists && !s->planes[plane].available) ||
-            !unknown_to_fleet(r, planes_find(s, r->id), &one) || !sim_chance(s, ++n))
+            !unknown_to_fleet(s, r, planes_find(s, r->id), &one) || !sim_chance(s, ++n))
             continue;
         chosen = r;
         seen = one;
@@ -249,6 +283,11 @@ static bool report_replica(struct sim *s)
              (const char *[]){"started", "ready", "not ready", "gone"}[seen]);
     if (seen == SEEN_NOT_READY || seen == SEEN_GONE)
         sim_excuse(s, chosen->deployment);
+    if (seen == SEEN_READY) {
+        struct sim_text knows = planes_find(s, chosen->id)->knows;
+
+        fleet_observe_environment(s->fleet, &s->world, chosen->id, sim_str(&knows));
+    }
     fleet_observe_replica(s->fleet, &s->world, chosen->id, seen,
                           seen == SEEN_GONE ? STR("exit 1") : STR_NULL);
     return true;

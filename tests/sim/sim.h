@@ -57,6 +57,9 @@ struct sim_replica {
     int plane;
     enum sim_life life;
     int64_t ready_ns, dies_ns; /* 0: not by itself */
+    struct sim_text written;   /* the environment that it is told */
+    struct sim_text knows;     /* and the one that it has read */
+    int64_t reads_ns;          /* 0: not by itself */
 };
 
 struct sim_build {

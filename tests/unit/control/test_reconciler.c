@@ -269,10 +269,15 @@ static void built(const char *failure)
                                  str_of(failure));
 }
 
-static void seen(enum plane_replica_state state)
+static void seen_in(enum plane_replica_state state, str environment)
 {
     fake.plane->events->on_replica(fake.plane->ctx, fake.plane, str_of(last_replica), state,
-                                   STR("why"));
+                                   environment, STR("why"));
+}
+
+static void seen(enum plane_replica_state state)
+{
+    seen_in(state, STR_NULL);
 }
 
 static const struct fleet_deployment *deployment(void)
@@ -408,8 +413,7 @@ static void a_build_that_fails_ends_the_promotion(void)
     end();
 }
 
-/* Nothing is started anew: what runs is told where it is now. */
-static void a_deployment_that_is_reused_learns_its_environment(void)
+static void promote_to_production(void)
 {
     struct fleet_problem problem;
     struct diagnostics diagnostics;
@@ -418,15 +422,6 @@ static void a_deployment_that_is_reused_learns_its_environment(void)
     struct change change;
     char environment[64];
 
-    begin();
-    push("plain", NULL);
-    until_noted("build;");
-    built("");
-    until_noted("start;");
-    CHECK_STR(str_of(last_environment), "");
-    seen(PLANE_REPLICA_READY);
-    turns(3);
-    CHECK_INT(deployment()->status, STATUS_ACTIVE);
     diagnostics_init(&diagnostics);
     change_begin(&change, &policy, STR("key_1"));
     struct fleet *f = change_fleet(&change);
@@ -442,10 +437,56 @@ static void a_deployment_that_is_reused_learns_its_environment(void)
     CHECK_INT(change_commit(&change, NULL, &diagnostics), 0);
     diagnostics_deinit(&diagnostics);
     reconciler_poke(reconciler);
+}
+
+static bool serves_production(void)
+{
+    const struct fleet_environment *e =
+        fleet_find_environment_of(policy.fleet, deployment()->model, STR("production"));
+
+    return str_eq(e->current, deployment()->id);
+}
+
+static void run_alone(const char *name, str environment)
+{
+    push(name, NULL);
+    until_noted("build;");
+    built("");
+    until_noted("start;");
+    CHECK_STR(str_of(last_environment), "");
+    seen_in(PLANE_REPLICA_READY, environment);
+    turns(3);
+    CHECK_INT(deployment()->status, STATUS_ACTIVE);
+    CHECK(!serves_production());
+    fake.notes[0] = '\0';
+    promote_to_production();
     until_noted("told;");
     CHECK_STR(str_of(last_environment), "production");
     turns(3);
     CHECK(strstr(strstr(fake.notes, "told;") + 1, "told;") == NULL); /* once is enough */
+}
+
+/* Nothing is started anew: what runs is told where it is now. A server that does not say what it
+ * knows is taken to know what it was told. */
+static void a_deployment_that_is_reused_learns_its_environment(void)
+{
+    begin();
+    run_alone("plain", STR_NULL);
+    CHECK(serves_production());
+    end();
+}
+
+static void a_promotion_waits_for_what_the_replica_says(void)
+{
+    begin();
+    run_alone("talker", STR(""));
+    CHECK(!serves_production());
+    seen_in(PLANE_REPLICA_READY, STR("staging"));
+    turns(3);
+    CHECK(!serves_production());
+    seen_in(PLANE_REPLICA_READY, STR("production"));
+    turns(3);
+    CHECK(serves_production());
     end();
 }
 
@@ -546,6 +587,7 @@ int main(void)
     RUN(what_ended_meanwhile_is_replaced);
     RUN(a_rule_that_leaves_it_outside_stops_it_at_once);
     RUN(a_deployment_that_is_reused_learns_its_environment);
+    RUN(a_promotion_waits_for_what_the_replica_says);
     RUN(a_copy_is_not_built_again);
     RUN(what_runs_on_no_plane_is_reclaimed);
     remove_directory();

@@ -181,6 +181,7 @@ static void test_usage_follows_the_environment(void)
     promote(d, "production");
     struct fleet_usage *first = fleet_first_usage(fleet);
     CHECK(first && first->to_ns == 0);
+    work();
     pass(20);
     serving("production");
     CHECK_INT(first->replica_ms, 20000);

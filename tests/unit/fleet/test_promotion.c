@@ -442,6 +442,55 @@ static void test_a_reused_source_gets_back_what_it_had(void)
     }
 }
 
+static void test_a_reused_deployment_serves_once_its_replicas_know(void)
+{
+    set_up();
+    struct fleet_environment *e = environment("production");
+    struct fleet_deployment *old = serving("production"), *d = serving("");
+    set_settings("production", two_replicas);
+    work();
+    struct fleet_promotion *p = promote(d, "production");
+    struct fleet_replica *first = replica(d, REPLICA_READY);
+    struct fleet_replica *second = replica(d, REPLICA_PENDING);
+
+    CHECK(!p->redeployed);
+    CHECK_STR(d->told_environment, "production");
+    see(second, SEEN_STARTED);
+    fleet_observe_environment(fleet, &world, second->id, STR(""));
+    fleet_observe_replica(fleet, &world, second->id, SEEN_READY, STR_NULL);
+    CHECK_INT(second->state, REPLICA_STARTING); /* it began before it was told */
+    see(second, SEEN_READY);
+    CHECK_INT(second->state, REPLICA_READY);
+    CHECK_INT(p->status, PROMOTION_RELEASING);
+    CHECK(str_eq(e->current, old->id));
+    fleet_observe_environment(fleet, &world, first->id, STR("staging"));
+    CHECK_INT(p->status, PROMOTION_RELEASING);
+    listens(first);
+    CHECK_INT(p->status, PROMOTION_SUCCEEDED);
+    CHECK(str_eq(e->current, d->id));
+    tear_down();
+}
+
+static void test_replicas_that_never_know_fail_the_promotion(void)
+{
+    set_up();
+    struct fleet_environment *e = environment("production");
+    struct fleet_deployment *old = serving("production"), *d = serving("");
+    struct fleet_promotion *p = promote(d, "production");
+
+    pass(1799);
+    CHECK_INT(p->status, PROMOTION_RELEASING);
+    pass(1);
+    CHECK_INT(p->status, PROMOTION_FAILED);
+    CHECK(str_search(p->error, STR("1 of 1 replicas")) < p->error.n);
+    CHECK(str_search(p->error, STR("have not confirmed environment production within 1800 s")) <
+          p->error.n);
+    CHECK(str_eq(e->current, old->id));
+    CHECK_STR(d->told_environment, "");
+    CHECK_INT(d->environment.n, 0);
+    tear_down();
+}
+
 static void test_cancel_discards_what_was_made(void)
 {
     set_up();
@@ -507,6 +556,8 @@ int main(void)
     RUN(test_no_plane_within_the_rule);
     RUN(test_a_failed_candidate_leaves_all_as_it_was);
     RUN(test_a_reused_source_gets_back_what_it_had);
+    RUN(test_a_reused_deployment_serves_once_its_replicas_know);
+    RUN(test_replicas_that_never_know_fail_the_promotion);
     RUN(test_cancel_discards_what_was_made);
     RUN(test_settings_wait_for_the_end_of_a_promotion);
     RUN(test_settings_come_before_sleep);

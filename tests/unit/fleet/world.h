@@ -154,9 +154,18 @@ static inline uint32_t count(const struct fleet_deployment *d, enum fleet_replic
     return n;
 }
 
+/* It reads what it is told. */
+static inline void listens(struct fleet_replica *r)
+{
+    fleet_observe_environment(fleet, &world, r->id,
+                              fleet_find_deployment(fleet, r->deployment)->told_environment);
+}
+
 static inline void see(struct fleet_replica *r, enum fleet_seen seen)
 {
     CHECK(r);
+    if (seen == SEEN_READY && r->state < REPLICA_STOPPING)
+        listens(r);
     fleet_observe_replica(fleet, &world, r->id, seen, seen == SEEN_GONE ? STR("exit 1") : STR_NULL);
 }
 
@@ -172,8 +181,17 @@ static inline bool work_once(void)
         if (a.kind == ACTION_BUILD)
             fleet_observe_build(fleet, &world, a.id, NULL);
         else
-            fleet_observe_replica(fleet, &world, a.id,
-                                  a.kind == ACTION_START ? SEEN_READY : SEEN_GONE, STR_NULL);
+            see(fleet_find_replica(fleet, a.id), a.kind == ACTION_START ? SEEN_READY : SEEN_GONE);
+        return true;
+    }
+    for (struct fleet_replica *r = fleet_first_replica(fleet); r;
+         r = fleet_next_replica(fleet, r)) {
+        const struct fleet_deployment *d = fleet_find_deployment(fleet, r->deployment);
+
+        if (!d || r->plane.n == 0 || r->state >= REPLICA_STOPPING ||
+            str_eq(r->environment, d->told_environment))
+            continue;
+        listens(r);
         return true;
     }
     return false;

@@ -36,6 +36,30 @@ static void answer(int fd, const char *what)
         return;
 }
 
+/* As the runner does: readiness with the environment that it has been told. */
+static void say_environment(int fd)
+{
+    char path[512], text[256] = "", head[512];
+    const char *folder_of_it = getenv("B10_DYNAMIC_CONFIG_DIR");
+
+    snprintf(path, sizeof(path), "%s/environment", folder_of_it ? folder_of_it : "");
+    FILE *from = fopen(path, "r");
+    if (from && !fgets(text, sizeof(text), from))
+        text[0] = '\0';
+    if (from)
+        fclose(from);
+    char *name = strstr(text, ": \"");
+    char *end = name ? strchr(name + 3, '"') : NULL;
+    if (end)
+        *end = '\0';
+    int n = snprintf(head, sizeof(head),
+                     "HTTP/1.1 200 OK\r\ndate: now\r\nx-ambit-Environment:  %s \r\n"
+                     "Content-Length: 0\r\n\r\n",
+                     end ? name + 3 : "");
+    if (write(fd, head, (size_t)n) < 0)
+        return;
+}
+
 static void start_child(int fd)
 {
     char number[16];
@@ -77,6 +101,8 @@ static void handle(int fd, const char *path)
         const char *value = getenv(path + 5);
 
         answer(fd, value ? value : "(none)");
+    } else if (strcmp(path, "/says") == 0) {
+        say_environment(fd);
     } else {
         answer(fd, path + 1);
     }
@@ -133,7 +159,7 @@ static struct loop *loop;
 static struct plane *plane;
 static uint16_t first_port;
 static struct event {
-    char replica[32], why[1024];
+    char replica[32], environment[64], why[1024];
     enum plane_replica_state state;
 } events[EVENTS_MAX];
 static size_t n_events;
@@ -142,13 +168,15 @@ static char built[32], failure[1024];
 #define IDENTITY "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
 
 static void on_replica(void *ctx, struct plane *p, str replica, enum plane_replica_state state,
-                       str why)
+                       str environment, str why)
 {
     struct event *e = &events[n_events++ % EVENTS_MAX];
 
     (void)ctx;
     (void)p;
     snprintf(e->replica, sizeof(e->replica), "%.*s", STR_ARG(replica));
+    snprintf(e->environment, sizeof(e->environment), "%.*s",
+             STR_ARG(environment.p ? environment : STR("(does not say)")));
     snprintf(e->why, sizeof(e->why), "%.*s", STR_ARG(why));
     e->state = state;
 }
@@ -448,6 +476,50 @@ static void a_package_is_told_where_it_is_and_who(void)
     finish();
 }
 
+static bool all_known(void *ctx, str replica)
+{
+    (void)ctx;
+    (void)replica;
+    return true;
+}
+
+static const struct event *last_event(void)
+{
+    return &events[(n_events - 1) % EVENTS_MAX];
+}
+
+static void a_server_that_says_where_it_is_is_heard(void)
+{
+    begin();
+    char *readiness = strstr(config, "\"/r\"");
+    memmove(readiness + 7, readiness + 4, strlen(readiness + 4) + 1);
+    memcpy(readiness, "\"/says\"", 7);
+    build();
+    start_ready("rep1");
+    CHECK_STR(str_of(last_event()->environment), "prod-eu");
+    CHECK_INT(plane->ops->set_environment(plane, STR("rep1"), STR("production")), 0);
+    TURN_UNTIL(strcmp(last_event()->environment, "production") == 0);
+    CHECK_INT(last_event()->state, PLANE_REPLICA_READY);
+    CHECK_INT(plane->ops->set_environment(plane, STR("rep1"), STR("")), 0);
+    TURN_UNTIL(last_event()->environment[0] == '\0');
+    CHECK_INT(last_event()->state, PLANE_REPLICA_READY);
+    close_plane();
+    open_plane();
+    plane->ops->adopt(plane, all_known, NULL);
+    TURN_UNTIL(n_events > 0 && last_event()->state == PLANE_REPLICA_READY);
+    CHECK_STR(str_of(last_event()->environment), "");
+    finish();
+}
+
+static void a_server_that_says_nothing_is_only_ready(void)
+{
+    begin();
+    build();
+    start_ready("rep1");
+    CHECK_STR(str_of(last_event()->environment), "(does not say)");
+    finish();
+}
+
 static void a_crash_is_told_with_its_reason(void)
 {
     begin();
@@ -458,13 +530,6 @@ static void a_crash_is_told_with_its_reason(void)
     CHECK_STR(str_of(find_event("rep1", PLANE_REPLICA_GONE)->why),
               "its process ended with exit status 3: the model has lost its mind");
     finish();
-}
-
-static bool all_known(void *ctx, str replica)
-{
-    (void)ctx;
-    (void)replica;
-    return true;
 }
 
 static bool known_is_rep1(void *ctx, str replica)
@@ -703,6 +768,8 @@ int main(int argc, char **argv)
     ambit = argv[1];
     RUN(a_replica_is_built_started_ready_stopped_forgotten);
     RUN(a_package_is_told_where_it_is_and_who);
+    RUN(a_server_that_says_where_it_is_is_heard);
+    RUN(a_server_that_says_nothing_is_only_ready);
     RUN(a_crash_is_told_with_its_reason);
     RUN(what_runs_is_found_again);
     RUN(what_ended_meanwhile_is_told);
