@@ -118,13 +118,19 @@ static bool is_silent(struct client_conn *conn)
     return !conn->c.t.readable || transport_read(&conn->c.t, &byte, 1) == -EAGAIN;
 }
 
+bool h1_client_is_unused(const struct client_conn *conn)
+{
+    return conn->state == CLIENT_BUSY && !conn->c.dead && !conn->c.sent_head && !conn->answered;
+}
+
 /* After a release: back to the pool, if nothing speaks against it. */
 void h1_client_settle(struct client_conn *conn)
 {
     struct h1_conn *c = &conn->c;
-    bool clean = c->received_all && c->sent_all && !c->cut_short && !c->send_failed &&
-                 c->out.n == 0 && c->kept_n == 0 && conn->keep_alive && !conn->surplus &&
-                 !c->t.peer_closed;
+    bool unused = h1_client_is_unused(conn);
+    bool done = c->received_all && c->sent_all && !c->cut_short && conn->keep_alive;
+    bool clean = (unused || done) && !c->send_failed && c->out.n == 0 && c->kept_n == 0 &&
+                 !conn->surplus && !c->t.peer_closed;
 
     if (conn->state != CLIENT_BUSY || c->leased)
         return;

@@ -10,8 +10,8 @@
  *
  * A connection is BUSY while its stream is leased and goes back to IDLE only if nothing about it is
  * in doubt: the request was sent completely, the answer ended where its framing says, nothing came
- * behind it, both sides want to keep it. IDLE ones are leased again newest first, and are dropped
- * as soon as the peer closes or says anything.
+ * behind it, both sides want to keep it; or nothing was sent or received at all. IDLE ones are
+ * leased again newest first, and are dropped as soon as the peer closes or says anything.
  */
 
 #include "base/map.h"
@@ -103,6 +103,9 @@ void h1_client_close(struct client_conn *conn, enum transport_close how);
 
 /* After a release: back to the pool, if nothing speaks against it. */
 void h1_client_settle(struct client_conn *conn);
+
+/* Connected, and no byte of this exchange has gone either way. */
+bool h1_client_is_unused(const struct client_conn *conn);
 
 /* h1_client_tunnel.c */
 

@@ -68,7 +68,7 @@ static void release(struct stream *s)
 {
     struct client_conn *conn = conn_of(s);
     struct h1_conn *c = &conn->c;
-    bool ended = c->sent_all && (c->received_all || c->tunnel);
+    bool ended = (c->sent_all && (c->received_all || c->tunnel)) || h1_client_is_unused(conn);
 
     assert(c->leased);
     c->leased = false;

@@ -353,6 +353,37 @@ static void a_connection_serves_again(void)
     finish();
 }
 
+/* Who dialled may think better of it: what is connected serves the next one. */
+static void a_connection_that_was_not_used_is_kept(void)
+{
+    begin();
+    int fd = connect_stream(&r);
+    recorder_release(&r);
+    CHECK_INT(count().idle, 1);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(open_stream(&r), UPSTREAM_READY);
+        recorder_release(&r);
+    }
+    CHECK_INT(open_stream(&r), UPSTREAM_READY);
+    exchange(fd);
+    CHECK_INT(count().dialled, 1);
+    CHECK_INT(count().idle, 1);
+    close(fd);
+    finish();
+}
+
+static void one_that_was_not_used_and_is_spoken_to_is_not_kept(void)
+{
+    begin();
+    int fd = connect_stream(&r);
+    peer_send(fd, "x");
+    recorder_release(&r);
+    TURN_UNTIL(loop, count().idle == 0);
+    CHECK_INT(open_stream(&r), UPSTREAM_CONNECTING);
+    close(fd);
+    finish();
+}
+
 static void the_newest_idle_connection_is_leased_first(void)
 {
     struct recorder other = {0};
@@ -611,7 +642,7 @@ static void releasing_closes_upstream_in_every_state(void)
     CHECK_INT(count().connecting, 0);
     finish();
 
-    for (int state = 0; state < 4; state++) {
+    for (int state = 1; state < 4; state++) {
         begin();
         int fd = connect_stream(&r);
         struct http_head head = request(HTTP_METHOD_POST, "POST", 10);
@@ -830,6 +861,8 @@ int main(void)
     RUN(an_answer_cut_off_is_a_reset);
     RUN(answers_to_head_have_no_body);
     RUN(a_connection_serves_again);
+    RUN(a_connection_that_was_not_used_is_kept);
+    RUN(one_that_was_not_used_and_is_spoken_to_is_not_kept);
     RUN(the_newest_idle_connection_is_leased_first);
     RUN(idle_connections_are_bounded_and_the_oldest_go);
     RUN(an_idle_connection_goes_when_the_peer_closes_or_talks);
