@@ -106,7 +106,6 @@ void exchange_finish(struct exchange *x, enum metric_word outcome)
     deadline_cancel(&x->deadline);
     if (x->call) {
         hold_end(x);
-        deadline_cancel(&x->call->hold.deadline);
         if (x->call->socket)
             socket_deinit(x->call->socket);
     }

@@ -37,8 +37,6 @@ static void on_deadline(struct deadline *deadline)
     struct hold *hold = container_of(deadline, struct hold, deadline);
     struct exchange *x = container_of(hold, struct host_call, hold)->exchange;
 
-    if (x->state != EXCHANGE_WAITING)
-        return;
     refuse(x, STR("the time that requests wait for one (timers.hold) is over"));
 }
 
@@ -74,18 +72,17 @@ static str charge(struct exchange *x, size_t n)
 
 void hold_begin(struct exchange *x)
 {
-    const struct catalog_settings *s = &worker_catalog(x->worker)->settings;
     struct worker *w = x->worker;
     struct hold *hold = &x->call->hold;
+    int64_t rest_ms =
+        worker_catalog(w)->settings.hold_ms - (hold->total_ns + NS_PER_MS - 1) / NS_PER_MS;
 
     exchange_move(x, EXCHANGE_WAITING);
+    hold->begun = true;
     hold->since_ns = clock_monotonic_ns();
+    hold->deadline.on_expire = on_deadline;
+    deadline_set(w->loop, &hold->deadline, rest_ms > 0 ? rest_ms : 0);
     list_append(&w->waiting, &hold->link);
-    if (!hold->begun) {
-        hold->begun = true;
-        hold->deadline.on_expire = on_deadline;
-        deadline_set(w->loop, &hold->deadline, s->hold_ms);
-    }
     str too_much = count(x);
     if (too_much.p)
         refuse(x, too_much);
@@ -110,6 +107,7 @@ void hold_end(struct exchange *x)
     if (list_empty(&hold->link))
         return;
     list_remove(&hold->link);
+    deadline_cancel(&hold->deadline);
     atomic_fetch_sub(&edge->held_requests, 1);
     atomic_fetch_sub(&edge->held_bytes, hold->charged);
     atomic_fetch_sub(&x->call->demand->held_bytes, hold->charged);

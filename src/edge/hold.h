@@ -17,7 +17,7 @@ struct worker;
 
 struct hold {
     struct list link;         /* of the worker, while it waits */
-    struct deadline deadline; /* of all waiting of this request */
+    struct deadline deadline; /* of this wait: what timers.hold leaves of it */
     uint64_t charged;         /* of its body, against both limits of bytes */
     int64_t since_ns;         /* of this wait */
     int64_t total_ns;         /* of those that are over */

@@ -147,6 +147,34 @@ static void test_waiting_has_an_end(void)
     publish_default();
 }
 
+static bool die_at_gate(struct replica *r, int fd)
+{
+    if (replica_read_request(r, fd)) {
+        atomic_store(&r->noted, 1);
+        replica_wait_gate(r);
+    }
+    return false;
+}
+
+/* It had a replica meanwhile: what counts is all of its waiting. */
+static void test_so_has_waiting_again(void)
+{
+    struct replica *r = model_hosts_replica(g, 1);
+    struct policy p = policy_default();
+    int fd = open_request("lazy", "x");
+
+    replica_set(r, die_at_gate);
+    WAIT_FOR(control_said(control(), "lazy1").held == 1);
+    publish_awake();
+    WAIT_FOR(atomic_load(&r->noted) == 1);
+    p.hold_ms = 1;
+    model_hosts_publish(g, &p);
+    atomic_store(&r->gate, 1);
+    check_not_ready(client_read_all(g, fd), "timers.hold");
+    replica_set(r, NULL);
+    publish_default();
+}
+
 static void test_so_many_wait_and_no_more(void)
 {
     struct policy p = policy_default();
@@ -246,6 +274,7 @@ int main(void)
     RUN(test_requests_under_way_are_told);
     RUN(test_wake_answers_at_once);
     RUN(test_waiting_has_an_end);
+    RUN(test_so_has_waiting_again);
     RUN(test_so_many_wait_and_no_more);
     RUN(test_so_much_waits_and_no_more);
     RUN(test_so_many_wait_for_one_deployment_and_no_more);
