@@ -413,7 +413,8 @@ void h1_client_on_deadline(struct deadline *deadline)
         h1_client_close(conn, TRANSPORT_CLOSE);
         break;
     case CLIENT_BUSY:
-        h1_client_on_tunnel_deadline(conn);
+        if (conn->lingers)
+            h1_client_close(conn, TRANSPORT_RESET);
         break;
     default:
         break;

@@ -56,7 +56,8 @@ struct client_conn {
     struct client_proof *proof;           /* while the peer owes it */
     struct net_address address;
     struct resolver_query query;
-    struct deadline deadline; /* to connect, or to stay idle; left armed when the state moves on */
+    struct deadline deadline; /* to connect, to stay idle, or to linger; left armed when the state
+                                 moves on */
     uint8_t state;            /* enum client_state */
     uint8_t tries;
     uint8_t why;     /* enum stream_reset, of a failure that the task has to tell */
@@ -118,8 +119,6 @@ void h1_client_linger(struct client_conn *conn);
 
 /* The connection is broken, and nothing more is to be read that would tell. */
 void h1_client_tunnel_broke(struct client_conn *conn);
-void h1_client_watch_tunnel(struct client_conn *conn);
-void h1_client_on_tunnel_deadline(struct client_conn *conn);
 
 /* h1_dial.c */
 void h1_dial(struct client_conn *conn);

@@ -53,17 +53,6 @@ static void consume(struct stream *s, size_t n)
     }
 }
 
-static void limit_tunnel(struct stream *s, int64_t idle_ms, int64_t lifetime_ms)
-{
-    struct client_conn *conn = conn_of(s);
-
-    if (conn->c.dead)
-        return;
-    assert(conn->c.tunnel);
-    h1_tunnel_limit(&conn->c, idle_ms, lifetime_ms);
-    h1_client_watch_tunnel(conn);
-}
-
 static void release(struct stream *s)
 {
     struct client_conn *conn = conn_of(s);
@@ -87,6 +76,5 @@ const struct stream_ops h1_client_ops = {
     .send_trailers = send_trailers,
     .flush = flush,
     .consume = consume,
-    .limit_tunnel = limit_tunnel,
     .release = release,
 };

@@ -37,24 +37,3 @@ void h1_client_tunnel_broke(struct client_conn *conn)
     else if (c->received_all && !c->sent_all)
         h1_client_fail(conn, STREAM_PEER_CLOSED);
 }
-
-void h1_client_watch_tunnel(struct client_conn *conn)
-{
-    int64_t rest_ms = h1_tunnel_rest_ms(&conn->c);
-
-    if (rest_ms >= 0)
-        deadline_set(conn->c.worker->loop, &conn->deadline, rest_ms);
-}
-
-/* The deadline may be the one for connecting, long over. */
-void h1_client_on_tunnel_deadline(struct client_conn *conn)
-{
-    if (!conn->c.tunnel)
-        return;
-    if (conn->lingers)
-        h1_client_close(conn, TRANSPORT_RESET);
-    else if (h1_tunnel_rest_ms(&conn->c) == 0)
-        h1_client_fail(conn, STREAM_TIMEOUT);
-    else
-        h1_client_watch_tunnel(conn);
-}

@@ -55,7 +55,6 @@ void h1_conn_reset(struct h1_conn *c, enum h1_kind receives)
     c->received_head = c->received_all = false;
     c->sent_head = c->sent_all = c->cut_short = c->held = false;
     c->tunnel = c->half_closed = false;
-    c->idle_ms = c->lifetime_ms = 0;
 }
 
 void h1_conn_deinit(struct h1_conn *c)

@@ -58,8 +58,6 @@ struct h1_conn {
     size_t unconsumed;
     int64_t turn_ns; /* the turn in which these were read and sent */
     uint32_t turn_read, turn_sent;
-    int64_t limited_ns, idle_ms,
-        lifetime_ms;      /* of a tunnel: since when, and how long; 0: for ever */
     uint8_t send_framing; /* enum h1_framing */
     bool leased;          /* the user has the stream */
     bool pumping;

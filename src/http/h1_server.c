@@ -24,15 +24,6 @@ void h1_server_wait(struct server_conn *conn, enum server_wait what)
         deadline_set(server->worker.loop, &conn->patience, durations_ms[what]);
 }
 
-void h1_server_watch_tunnel(struct server_conn *conn)
-{
-    int64_t rest_ms = h1_tunnel_rest_ms(&conn->c);
-
-    conn->waits_for = rest_ms < 0 ? WAIT_NOTHING : WAIT_TUNNEL;
-    if (rest_ms >= 0)
-        deadline_set(conn->server->worker.loop, &conn->patience, rest_ms);
-}
-
 /* --- the end --- */
 
 void h1_server_close(struct server_conn *conn, enum transport_close how, enum stream_reset why)
@@ -282,12 +273,6 @@ void h1_server_on_patience(struct deadline *deadline)
                                 STREAM_TIMEOUT);
         else
             h1_server_start_closing(conn);
-        break;
-    case WAIT_TUNNEL:
-        if (h1_tunnel_rest_ms(&conn->c) == 0)
-            h1_server_close(conn, TRANSPORT_RESET, STREAM_TIMEOUT);
-        else
-            h1_server_watch_tunnel(conn);
         break;
     default:
         h1_server_close_quietly(conn);

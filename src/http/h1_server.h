@@ -53,7 +53,6 @@ enum server_wait {
     WAIT_HEAD,
     WAIT_BODY,
     WAIT_LINGER,
-    WAIT_TUNNEL,
 };
 
 struct http_server {
@@ -104,9 +103,6 @@ void h1_server_on_stalled(struct deadline *deadline);
 
 /* Rearms `patience`. */
 void h1_server_wait(struct server_conn *conn, enum server_wait what);
-
-/* The same for the limits that a tunnel's user has set. */
-void h1_server_watch_tunnel(struct server_conn *conn);
 
 /* The user has released the stream: decides what becomes of the connection. */
 void h1_server_settle(struct server_conn *conn);

@@ -106,17 +106,6 @@ static void consume(struct stream *s, size_t n)
     }
 }
 
-static void limit_tunnel(struct stream *s, int64_t idle_ms, int64_t lifetime_ms)
-{
-    struct server_conn *conn = conn_of(s);
-
-    if (conn->c.dead)
-        return;
-    assert(conn->c.tunnel);
-    h1_tunnel_limit(&conn->c, idle_ms, lifetime_ms);
-    h1_server_watch_tunnel(conn);
-}
-
 static void release(struct stream *s)
 {
     struct server_conn *conn = conn_of(s);
@@ -136,7 +125,6 @@ const struct stream_ops h1_server_ops = {
     .send_trailers = send_trailers,
     .flush = flush,
     .consume = consume,
-    .limit_tunnel = limit_tunnel,
     .release = release,
 };
 

@@ -1,7 +1,5 @@
 #include "http/h1_tunnel.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 
 enum { SKIMMED_BYTES = 4096 };
@@ -22,28 +20,6 @@ void h1_tunnel_end_input(struct h1_conn *c)
         return;
     c->received_all = true;
     c->stream.events->on_end(c->stream.ctx, &c->stream, NULL);
-}
-
-void h1_tunnel_limit(struct h1_conn *c, int64_t idle_ms, int64_t lifetime_ms)
-{
-    c->limited_ns = loop_now_ns(c->worker->loop);
-    c->idle_ms = idle_ms;
-    c->lifetime_ms = lifetime_ms;
-}
-
-/* The last turn in which bytes were read or sent is known anyway. */
-int64_t h1_tunnel_rest_ms(const struct h1_conn *c)
-{
-    int64_t now_ns = loop_now_ns(c->worker->loop), rest_ns = INT64_MAX;
-    int64_t active_ns = c->turn_ns > c->limited_ns ? c->turn_ns : c->limited_ns;
-
-    if (c->idle_ms)
-        rest_ns = active_ns + c->idle_ms * NS_PER_MS - now_ns;
-    if (c->lifetime_ms && c->limited_ns + c->lifetime_ms * NS_PER_MS - now_ns < rest_ns)
-        rest_ns = c->limited_ns + c->lifetime_ms * NS_PER_MS - now_ns;
-    if (rest_ns == INT64_MAX)
-        return -1;
-    return rest_ns > 0 ? (rest_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
 }
 
 /* Not into the worker's buffer: another connection may be digesting from it. */

@@ -5,7 +5,7 @@
  * codec each side is a body that lasts until its sender ends it, so window, queue and back-pressure
  * are those of any body. What differs: the halves end apart from each other, by FIN (with TLS a
  * close_notify before it); the peer's FIN ends its half and cancels nothing; no deadline of HTTP
- * applies, only those that the user sets; the connection never serves again.
+ * applies; the connection never serves again.
  */
 
 #include "http/h1_conn.h"
@@ -17,12 +17,6 @@ void h1_tunnel_begin(struct h1_conn *c);
 
 /* The peer has ended its half. */
 void h1_tunnel_end_input(struct h1_conn *c);
-
-/* From now on; 0: no limit. */
-void h1_tunnel_limit(struct h1_conn *c, int64_t idle_ms, int64_t lifetime_ms);
-
-/* Until the nearer limit; 0: it is reached; -1: there is none. */
-int64_t h1_tunnel_rest_ms(const struct h1_conn *c);
 
 /* Reads and forgets. True: the peer has ended its half, or the connection is broken. */
 bool h1_tunnel_skim(struct h1_conn *c);

@@ -20,7 +20,8 @@
  * the stream a tunnel: both halves are open again, on_body and stream_write carry whatever bytes,
  * and each half ends apart from the other, with on_end where the peer has ended its own and with
  * STREAM_END where the user ends ours. A peer that breaks the connection resets the stream. A 101
- * is not held back. What the client had sent behind its request comes first.
+ * is not held back. What the client had sent behind its request comes first. No deadline applies to
+ * a tunnel, apart from a server's write_idle_ms: how long it may be silent, its user decides.
  *
  * Ownership: a stream belongs to its connection. Its user calls stream_release exactly once, at any
  * time after it got it; no event follows. Releasing a stream whose halves are not both ended resets
@@ -50,7 +51,7 @@ enum stream_reset {
     STREAM_REFUSED,        /* not processed, for sure: refused stream, GOAWAY, a stale keep-alive
                               connection before any byte */
     STREAM_TIMEOUT, /* a deadline of the connection itself: a head or body that trickles in too
-                       slowly, a limit of a tunnel */
+                       slowly, a write that nobody takes */
 };
 
 struct stream_events {
@@ -82,7 +83,6 @@ struct stream_ops {
     void (*send_trailers)(struct stream *s, const struct http_head *trailers);
     void (*flush)(struct stream *s);
     void (*consume)(struct stream *s, size_t n);
-    void (*limit_tunnel)(struct stream *s, int64_t idle_ms, int64_t lifetime_ms);
     void (*release)(struct stream *s);
 };
 
@@ -134,14 +134,6 @@ static inline void stream_flush(struct stream *s)
 static inline void stream_consume(struct stream *s, size_t n)
 {
     s->ops->consume(s, n);
-}
-
-/* A tunnel's limits from now on, 0 for none: without a byte either way for `idle_ms`, or after
- * `lifetime_ms`, it is reset with STREAM_TIMEOUT. No other deadline applies to a tunnel, apart from
- * a server's write_idle_ms. Only after the 101. */
-static inline void stream_limit_tunnel(struct stream *s, int64_t idle_ms, int64_t lifetime_ms)
-{
-    s->ops->limit_tunnel(s, idle_ms, lifetime_ms);
 }
 
 static inline void stream_release(struct stream *s)

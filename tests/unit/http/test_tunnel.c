@@ -433,39 +433,6 @@ static void no_deadline_of_http_applies(void)
     finish();
 }
 
-static void the_users_limits_reset(void)
-{
-    for (int way = 0; way < 2; way++) {
-        begin();
-        begin_tunnel();
-        stream_limit_tunnel(r.s, way == 0, way == 1);
-        TURN_UNTIL(loop, r.reset);
-        CHECK_STR(buf_str(&r.log), "reset timeout");
-        stream_limit_tunnel(r.s, 1, 1); /* has no effect any more */
-        finish();
-    }
-}
-
-static void limits_are_measured_from_the_last_byte_and_from_the_start(void)
-{
-    struct h1_worker worker = {.loop = loop};
-    struct h1_conn c = {.worker = &worker};
-    int64_t now_ns = loop_now_ns(loop);
-
-    CHECK_INT(h1_tunnel_rest_ms(&c), -1);
-    h1_tunnel_limit(&c, 100, 0);
-    CHECK_INT(h1_tunnel_rest_ms(&c), 100);
-    c.limited_ns = now_ns - 70 * NS_PER_MS;
-    CHECK_INT(h1_tunnel_rest_ms(&c), 30);
-    c.turn_ns = now_ns - 10 * NS_PER_MS;
-    CHECK_INT(h1_tunnel_rest_ms(&c), 90);
-    c.lifetime_ms = 75;
-    CHECK_INT(h1_tunnel_rest_ms(&c), 5);
-    c.lifetime_ms = 0;
-    c.turn_ns = c.limited_ns = now_ns - 100 * NS_PER_MS;
-    CHECK_INT(h1_tunnel_rest_ms(&c), 0);
-}
-
 static void draining_leaves_tunnels_alone(void)
 {
     begin();
@@ -511,8 +478,6 @@ int main(void)
     RUN(a_tunnel_reads_no_further_than_its_window);
     RUN(a_slow_reader_is_bounded_and_gets_everything);
     RUN(no_deadline_of_http_applies);
-    RUN(the_users_limits_reset);
-    RUN(limits_are_measured_from_the_last_byte_and_from_the_start);
     RUN(draining_leaves_tunnels_alone);
     RUN(an_idle_tunnel_holds_nothing);
     loop_free(loop);

@@ -349,17 +349,6 @@ static void no_more_is_read_than_the_window(void)
     finish();
 }
 
-static void the_users_limits_reset(void)
-{
-    for (int way = 0; way < 2; way++) {
-        begin_tunnel();
-        stream_limit_tunnel(r.s, way == 0, way == 1);
-        TURN_UNTIL(loop, r.reset);
-        CHECK_STR(buf_str(&r.log), "reset timeout");
-        finish();
-    }
-}
-
 static void an_idle_tunnel_holds_nothing(void)
 {
     const struct client_conn *conn;
@@ -391,7 +380,6 @@ int main(void)
     RUN(a_peer_that_breaks_after_the_release_is_let_go);
     RUN(a_peer_that_stays_after_the_release_is_left);
     RUN(no_more_is_read_than_the_window);
-    RUN(the_users_limits_reset);
     RUN(an_idle_tunnel_holds_nothing);
     resolver_free(resolver);
     loop_free(loop);
