@@ -69,6 +69,7 @@ struct config_plane {
 /* quotas: what one team may have; 0: no limit */
 struct config_quotas {
     uint32_t models, deployments_per_model, environments_per_model, secrets;
+    uint64_t package_bytes;
 };
 
 struct config_listen {
@@ -111,6 +112,7 @@ struct config {
     size_t n_planes;
     int64_t deploy_timeout_ms; /* deployments.deploy_timeout */
     uint64_t package_bytes;    /* deployments.package_bytes */
+    int64_t package_keep_ms;   /* deployments.package_retention */
     str runner;                /* deployments.runner, "" : beside the program */
     str external_networks;     /* deployments.external_addresses, as net/networks.h has them */
     struct config_quotas quotas;

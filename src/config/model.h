@@ -55,7 +55,7 @@ struct config_plane_section {
 };
 
 struct config_deployments_section {
-    int64_t deploy_timeout_ms;
+    int64_t deploy_timeout_ms, package_keep_ms;
     uint64_t package_bytes;
     str runner;
     struct config_texts external_addresses;

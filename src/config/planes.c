@@ -120,6 +120,7 @@ void config_read_planes(const struct config_reader *r, const struct config_node 
     (void)schema_read(r, bounded ? &quotas : NULL, "quotas", &c->quotas);
     c->deploy_timeout_ms = section.deploy_timeout_ms;
     c->package_bytes = section.package_bytes;
+    c->package_keep_ms = section.package_keep_ms;
     c->runner = section.runner;
     c->external_networks =
         read_networks(r, written ? &deployments : NULL, &section.external_addresses);

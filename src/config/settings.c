@@ -243,6 +243,9 @@ const struct setting settings_table[] = {
            "How long a deployment may take until its first replica is ready."),
     NUMBER("deployments.package_bytes", BYTES, IN(config_deployments_section, package_bytes), 1024,
            64 * GIB, "1GiB", "Largest package that can be pushed."),
+    NUMBER("deployments.package_retention", DURATION,
+           IN(config_deployments_section, package_keep_ms), 1000, MS_MAX * 52, "24h",
+           "How long after its upload a package is kept that no deployment is made from."),
     VALUE("deployments.runner", TEXT, IN(config_deployments_section, runner), "",
           "Folder of the runner that serves Truss packages; empty: the one that came with the "
           "program."),
@@ -259,6 +262,8 @@ const struct setting settings_table[] = {
     QUOTA("environments_per_model", environments_per_model, 100000, "100",
           "Environments of a model; 0: no limit."),
     QUOTA("secrets", secrets, 1000000, "1000", "Secrets of a team; 0: no limit."),
+    NUMBER("quotas.package_bytes", BYTES, IN(config_quotas, package_bytes), 0, 1024 * GIB, "64GiB",
+           "Bytes of the packages of a team, and of those that belong to none; 0: no limit."),
 
     /* --- models */
     GROUP(

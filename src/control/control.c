@@ -306,7 +306,7 @@ static bool set_up(struct control *c)
         return false;
     c->link = link_server_new(c->loop, link_fd, &c->policy, &link_handler, c);
     c->api = (struct api){c->loop, &c->policy, c->link, o->data_dir};
-    package_store_clean(o->data_dir);
+    package_store_clean(o->data_dir, c->policy.fleet);
     c->http = http_api_new(&c->api, listen_fd);
     c->ending.on_expire = on_ending;
     c->stopping.on_expire = on_stopping_too_long;

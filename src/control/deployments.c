@@ -74,7 +74,9 @@ void fleet_world_init(struct policy *p, const struct config *config, str actor,
         .quotas = {[QUOTA_MODELS] = config->quotas.models,
                    [QUOTA_DEPLOYMENTS] = config->quotas.deployments_per_model,
                    [QUOTA_ENVIRONMENTS] = config->quotas.environments_per_model,
-                   [QUOTA_SECRETS] = config->quotas.secrets},
+                   [QUOTA_SECRETS] = config->quotas.secrets,
+                   [QUOTA_PACKAGE_BYTES] = config->quotas.package_bytes},
+        .package_keep_ns = config->package_keep_ms * NS_PER_MS,
     };
     list_planes(p, config, ret_world);
 }

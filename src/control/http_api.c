@@ -3,6 +3,7 @@
 #include "base/json_out.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/deployments.h"
 #include "control/package_store.h"
 #include "http/server.h"
 #include "net/listener.h"
@@ -29,6 +30,8 @@ struct call {
     size_t out_at;
     struct package_upload *upload; /* a package on its way to the disk; NULL: none */
     char package[PACKAGE_NAME_BYTES];
+    uint64_t most_bytes; /* of the body */
+    bool of_quota;       /* that is what is left of the team's quota */
     bool asked, too_large, failed;
 };
 
@@ -200,17 +203,35 @@ static void ask(struct call *c)
  * ------------------------------------------------------------------------------------------------------------------
  */
 
-static uint64_t most_bytes(const struct call *c)
+/* Of a package no more comes than its team may still have. */
+static void bound_body(struct call *c)
 {
-    return c->upload ? c->owner->api->policy->config->package_bytes : BODY_MAX_BYTES;
+    struct policy *p = c->owner->api->policy;
+    struct fleet_world world;
+
+    c->most_bytes = c->upload ? p->config->package_bytes : BODY_MAX_BYTES;
+    if (!c->upload)
+        return;
+    fleet_world_of(p, STR("system"), &world);
+    uint64_t room = fleet_package_room(p->fleet, &world, key_of(c)->team);
+    c->of_quota = room < c->most_bytes;
+    if (c->of_quota)
+        c->most_bytes = room;
 }
 
 static void refuse_size(struct call *c)
 {
-    char message[128];
+    unsigned long long most = (unsigned long long)c->most_bytes;
+    char message[160];
 
+    if (c->of_quota) {
+        snprintf(message, sizeof(message),
+                 "quotas.package_bytes leaves the team %llu bytes for another package", most);
+        answer_error(c, 409, "quota_exceeded", message);
+        return;
+    }
     snprintf(message, sizeof(message), "a %s has at most %llu bytes here",
-             c->upload ? "package" : "management request", (unsigned long long)most_bytes(c));
+             c->upload ? "package" : "management request", most);
     answer_error(c, 413, "request_too_large", message);
 }
 
@@ -218,7 +239,7 @@ static void take(struct call *c, str slice)
 {
     uint64_t had = c->upload ? package_upload_bytes(c->upload) : c->body.n;
 
-    if (had + slice.n > most_bytes(c))
+    if (had + slice.n > c->most_bytes)
         c->too_large = true;
     else if (!c->upload)
         buf_put_str(&c->body, slice);
@@ -312,11 +333,12 @@ static void on_request(void *ctx, struct stream *s, const struct http_head *head
     list_init(&c->link);
     list_append(&h->calls, &c->link);
     c->upload = begins_upload(c) ? package_upload_new(h->api->data_dir) : NULL;
+    bound_body(c);
     if (!key_of(c) && !is_open_to_all(c))
         refuse_key(c); /* what strangers send is not even read */
     else if (!c->upload && begins_upload(c))
         answer_error(c, 500, "store_failed", "the package could not be written");
-    else if (head->content_length > 0 && (uint64_t)head->content_length > most_bytes(c))
+    else if (head->content_length > 0 && (uint64_t)head->content_length > c->most_bytes)
         refuse_size(c);
     else if (end == STREAM_END || is_hopeless(c))
         ask(c);

@@ -1,6 +1,7 @@
 #include "control/package_store.h"
 
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/random.h"
 
@@ -39,20 +40,61 @@ bool package_store_has(const char *data_dir, str sha256)
     return package_store_is_name(sha256) && stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* What a crash left: those that were on their way. */
-void package_store_clean(const char *data_dir)
+/* --- what is kept */
+
+static const char suffix[] = ".tar.gz";
+
+static void list_known(const struct fleet *f, struct map *known)
+{
+    map_init(known);
+    for (struct fleet_package *p = fleet_first_package(f); p; p = fleet_next_package(f, p))
+        map_put(known, p->sha256, p);
+    for (struct fleet_deployment *d = fleet_first_deployment(f); d; d = fleet_next_deployment(f, d))
+        if (d->package.n)
+            map_put(known, d->package, d);
+}
+
+static bool is_unknown(const struct map *known, str name)
+{
+    str sha256 = str_upto(name, DIGITS);
+
+    return package_store_is_name(sha256) && str_eq(str_from(name, DIGITS), str_of(suffix)) &&
+           !map_get(known, sha256);
+}
+
+enum partial { PARTIAL_STAYS, PARTIAL_GOES };
+
+static void sweep(const char *data_dir, const struct fleet *f, enum partial partial)
 {
     char path[PATH_BYTES];
     struct dirent *entry;
+    struct map known;
     DIR *folder;
 
+    list_known(f, &known);
     snprintf(path, sizeof(path), "%s/packages", data_dir);
     folder = opendir(path);
-    while (folder && (entry = readdir(folder)))
-        if (str_ends(str_of(entry->d_name), STR(".new")))
-            unlinkat(dirfd(folder), entry->d_name, 0);
+    while (folder && (entry = readdir(folder))) {
+        str name = str_of(entry->d_name);
+
+        if (!is_unknown(&known, name) && !(partial == PARTIAL_GOES && str_ends(name, STR(".new"))))
+            continue;
+        if (unlinkat(dirfd(folder), entry->d_name, 0) == 0)
+            log_event(LOG_INFO, "package_removed", LOG_STR("file", name));
+    }
     if (folder)
         closedir(folder);
+    map_deinit(&known);
+}
+
+void package_store_sweep(const char *data_dir, const struct fleet *f)
+{
+    sweep(data_dir, f, PARTIAL_STAYS);
+}
+
+void package_store_clean(const char *data_dir, const struct fleet *f)
+{
+    sweep(data_dir, f, PARTIAL_GOES);
 }
 
 /* --- uploads */

@@ -3,17 +3,21 @@
 /*
  * Packages that were uploaded: packages/<SHA-256>.tar.gz in the data directory. One is written
  * beside its place and comes there whole, so whoever finds a package finds all of it. The name is
- * made from the content, so that the same package twice is one file.
+ * made from the content, so that the same package twice is one file. Whose it is and how long it is
+ * kept says the fleet; a file that the fleet does not know any more is removed after that is
+ * durable, at the latest when control starts again.
  */
 
-#include "base/str.h"
+#include "fleet/fleet.h"
 
 /* 64 lower-case hexadecimal digits. */
 bool package_store_is_name(str sha256);
 bool package_store_has(const char *data_dir, str sha256);
 
-/* At the start: removes uploads that were cut off. */
-void package_store_clean(const char *data_dir);
+/* Removes files that are no package of the fleet's and that no deployment is made from. */
+void package_store_sweep(const char *data_dir, const struct fleet *f);
+/* The same at the start, when uploads that were cut off go as well. */
+void package_store_clean(const char *data_dir, const struct fleet *f);
 
 struct package_upload;
 

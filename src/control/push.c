@@ -208,6 +208,13 @@ static bool check_config(struct api_call *call, str config)
     return call->status < 400;
 }
 
+/* Another team's is not there, whatever this key knows of it. */
+static bool may_deploy(struct api_call *call, str package)
+{
+    return fleet_find_package_for(call->api->policy->fleet, registry_caller(call).team, package) &&
+           package_store_has(call->api->data_dir, package);
+}
+
 static bool take_package(struct api_call *call, const json_t *source, struct push *push)
 {
     str package = STR("");
@@ -220,7 +227,7 @@ static bool take_package(struct api_call *call, const json_t *source, struct pus
             "source.package: expected what POST /v1/packages answered with, a SHA-256 in hex");
         return false;
     }
-    if (!push->dry_run && !package_store_has(call->api->data_dir, package)) {
+    if (!push->dry_run && !may_deploy(call, package)) {
         api_error(call, 400, "package_not_found", "source.package",
                   "source.package: there is no package %.*s; upload it with POST /v1/packages",
                   STR_ARG(package));

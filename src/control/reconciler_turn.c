@@ -1,6 +1,7 @@
 /* One turn, one change: everything that was seen since the last, and what follows from it, becomes
  * durable together. */
 
+#include "control/package_store.h"
 #include "control/reconciler_internal.h"
 
 struct plane *reconciler_plane(const struct reconciler *r, str name)
@@ -140,7 +141,9 @@ bool reconciler_turn(struct reconciler *r, int64_t *ret_next_ns)
     fleet_world_of(r->policy, STR("system"), &world);
     feed_works(r, f, &world);
     feed_demands(r, f, &world);
+    size_t packages = fleet_count(f, FLEET_PACKAGE);
     fleet_tick(f, &world, ret_next_ns);
+    bool fewer = fleet_count(f, FLEET_PACKAGE) < packages;
     give_ports(r, f);
     if (change.error == 0 && !fleet_has_changed(f)) {
         change_abort(&change);
@@ -154,5 +157,7 @@ bool reconciler_turn(struct reconciler *r, int64_t *ret_next_ns)
     diagnostics_deinit(&diagnostics);
     if (result == 0)
         forget_fed(r);
+    if (result == 0 && fewer)
+        package_store_sweep(r->data_dir, r->policy->fleet);
     return result == 0;
 }

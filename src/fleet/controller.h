@@ -31,13 +31,14 @@ struct fleet_plane {
     uint32_t replicas_max; /* 0: no limit */
 };
 
-/* What there can only be so many of: models and secrets of a team, deployments and environments of
- * a model. */
+/* What there can only be so much of: models, secrets and bytes of packages of a team, deployments
+ * and environments of a model. */
 enum fleet_quota {
     QUOTA_MODELS,
     QUOTA_DEPLOYMENTS,
     QUOTA_ENVIRONMENTS,
     QUOTA_SECRETS,
+    QUOTA_PACKAGE_BYTES,
     FLEET_QUOTAS
 };
 
@@ -57,6 +58,7 @@ struct fleet_world {
     int64_t deploy_timeout_ns; /* from DEPLOYING to ready: 30 min; a push can say another */
     int64_t drain_limit_ns;    /* the longest that a stopping replica finishes its work: 1 h */
     int64_t history_ns;        /* how long ended promotions are kept: 30 days */
+    int64_t package_keep_ns;   /* how long a package is kept that nothing is made from: 24 h */
 
     uint64_t quotas[FLEET_QUOTAS]; /* 0: no limit */
 };
@@ -171,6 +173,17 @@ enum fleet_outcome fleet_wake(struct fleet *f, const struct fleet_world *w,
                               struct fleet_deployment *d, struct fleet_problem *problem);
 enum fleet_outcome fleet_terminate_replica(struct fleet *f, const struct fleet_world *w,
                                            struct fleet_replica *r, struct fleet_problem *problem);
+
+/* --- packages */
+
+/* It has been uploaded, maybe not for the first time. `team` is the key's, "" : a key of the
+ * workspace. FLEET_OK or FLEET_QUOTA. */
+enum fleet_outcome fleet_add_package(struct fleet *f, const struct fleet_world *w, str team,
+                                     str sha256, uint64_t bytes, struct fleet_problem *problem);
+/* The package that a key of the team ("" : of the workspace) may deploy; NULL: none. */
+const struct fleet_package *fleet_find_package_for(const struct fleet *f, str team, str sha256);
+/* How many bytes more the team may upload. */
+uint64_t fleet_package_room(const struct fleet *f, const struct fleet_world *w, str team);
 
 /* --- promotion */
 

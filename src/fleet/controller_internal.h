@@ -23,6 +23,18 @@ enum {
 void problem_say(struct fleet_problem *problem, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* How many, or how much, of it the owner has. */
+uint64_t quota_count(const struct fleet *f, enum fleet_quota quota, str owner);
+
+/* --- packages */
+
+/* One that a deployment of the team is about to be made from becomes the team's, if it is not; one
+ * that nobody uploaded is nobody's. FLEET_OK or FLEET_QUOTA. */
+enum fleet_outcome package_take(struct fleet *f, const struct fleet_world *w, str team, str sha256,
+                                struct fleet_problem *problem);
+/* Those that nothing is made from go when their time is over; the next to is told. */
+void packages_expire(struct fleet *f, const struct fleet_world *w, int64_t *next_ns);
+
 /* --- the census: one crew for each deployment, at deployment.object.slot */
 
 struct crew {

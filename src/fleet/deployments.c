@@ -278,6 +278,9 @@ enum fleet_outcome fleet_push(struct fleet *f, const struct fleet_world *w,
     struct fleet_plan plan;
     enum fleet_outcome outcome = decide(f, w, push, &e, &plan, problem);
 
+    if (outcome == FLEET_OK && push->package.n)
+        outcome =
+            package_take(f, w, fleet_find_model(f, push->model)->team, push->package, problem);
     if (outcome != FLEET_OK)
         return outcome;
     if (push->development)

@@ -35,7 +35,8 @@ struct fleet;
     X(REPLICA, replica)                                                                            \
     X(SECRET, secret)                                                                              \
     X(USAGE, usage)                                                                                \
-    X(LEFTOVER, leftover)
+    X(LEFTOVER, leftover)                                                                          \
+    X(PACKAGE, package)
 
 enum fleet_kind {
 #define X(id, name) FLEET_##id,
@@ -59,7 +60,8 @@ struct fleet_object {
 /* --- kinds
  *
  * Keys: team, user, model, deployment, promotion, replica, usage, leftover: the id. group:
- * "{team}/{name}". environment: "{model}/{name}". secret: "{team}/{name}". Times are wall clock
+ * "{team}/{name}". environment: "{model}/{name}". secret: "{team}/{name}". package:
+ * "{team}/{sha256}". Times are wall clock
  * nanoseconds, 0: never. Ids of models, deployments, environments and so on that an object names
  * are keys of those kinds. */
 
@@ -286,6 +288,15 @@ struct fleet_leftover {
     str id;           /* of the deployment */
     str image;        /* the deployment's */
     int64_t alone_ns; /* since when no replica of it is left; 0: one is */
+};
+
+/* An archive that was uploaded. */
+struct fleet_package {
+    struct fleet_object object;
+    str team;   /* "" : none's, as keys of the workspace upload them */
+    str sha256; /* of its bytes, in hex: its name */
+    uint64_t bytes;
+    int64_t uploaded_ns; /* the last time */
 };
 
 /* --- the fleet */

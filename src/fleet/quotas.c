@@ -11,7 +11,16 @@
         n;                                                                                         \
     })
 
-static uint64_t count(const struct fleet *f, enum fleet_quota quota, str owner)
+static uint64_t bytes_of_packages(const struct fleet *f, str team)
+{
+    uint64_t n = 0;
+
+    for (struct fleet_package *p = fleet_first_package(f); p; p = fleet_next_package(f, p))
+        n += str_eq(p->team, team) ? p->bytes : 0;
+    return n;
+}
+
+uint64_t quota_count(const struct fleet *f, enum fleet_quota quota, str owner)
 {
     switch (quota) {
     case QUOTA_MODELS:
@@ -22,6 +31,8 @@ static uint64_t count(const struct fleet *f, enum fleet_quota quota, str owner)
         return COUNT(f, environment, model, owner);
     case QUOTA_SECRETS:
         return COUNT(f, secret, team, owner);
+    case QUOTA_PACKAGE_BYTES:
+        return bytes_of_packages(f, owner);
     case FLEET_QUOTAS:
         break;
     }
@@ -39,13 +50,20 @@ enum fleet_outcome fleet_check_quota(const struct fleet *f, const struct fleet_w
         [QUOTA_DEPLOYMENTS] = {"deployments_per_model", "model", "deployments"},
         [QUOTA_ENVIRONMENTS] = {"environments_per_model", "model", "environments"},
         [QUOTA_SECRETS] = {"secrets", "team", "secrets"},
+        [QUOTA_PACKAGE_BYTES] = {"package_bytes", "team", "bytes of packages"},
     };
-    uint64_t most = w->quotas[quota], has = most ? count(f, quota, owner) : 0;
+    uint64_t most = w->quotas[quota], has = most ? quota_count(f, quota, owner) : 0;
 
     if (!most || has + more <= most)
         return FLEET_OK;
-    problem_say(problem, "", "the %s has %llu %s, and quotas.%s allows %llu: delete some first",
-                words[quota].whose, (unsigned long long)has, words[quota].what,
-                words[quota].setting, (unsigned long long)most);
+    if (more > 1)
+        problem_say(problem, "", "the %s has %llu %s, this is %llu more, and quotas.%s allows %llu",
+                    owner.n ? words[quota].whose : "workspace", (unsigned long long)has,
+                    words[quota].what, (unsigned long long)more, words[quota].setting,
+                    (unsigned long long)most);
+    else
+        problem_say(problem, "", "the %s has %llu %s, and quotas.%s allows %llu: delete some first",
+                    words[quota].whose, (unsigned long long)has, words[quota].what,
+                    words[quota].setting, (unsigned long long)most);
     return FLEET_QUOTA;
 }

@@ -220,6 +220,13 @@ static const struct field leftover_list[] = {
     I64(leftover, alone_ns),
 };
 
+static const struct field package_list[] = {
+    TEXT(package, team),
+    TEXT(package, sha256),
+    U64(package, bytes),
+    I64(package, uploaded_ns),
+};
+
 #define X(id, name)                                                                                \
     [FLEET_##id] = {.list = name##_list,                                                           \
                     .n = COUNT_OF(name##_list),                                                    \

@@ -92,5 +92,6 @@ void fleet_tick(struct fleet *f, const struct fleet_world *w, int64_t *ret_next_
     remove_gone(f, w, &next_ns);
     remove_leftovers(f, w, &next_ns);
     remove_history(f, w, &next_ns);
+    packages_expire(f, w, &next_ns);
     *ret_next_ns = next_ns;
 }

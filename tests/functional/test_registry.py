@@ -502,6 +502,73 @@ def test_packages_come_whole_or_not_at_all(world):
     assert chunked["bytes"] == 3 * 65536 and chunked["sha256"] == hashlib.sha256(b"y" * 3 * 65536).hexdigest()
 
 
+def stored(r):
+    folder = r.gateway.data / "packages"
+    return {p.name.removesuffix(".tar.gz") for p in folder.iterdir()}
+
+
+def test_a_package_is_of_the_team_that_uploaded_it(world):
+    r = world("planes: [{name: here, region: scaleway-par-1}]\nquotas: {package_bytes: 1000}\n")
+    teams = {name: r("POST", "/v1/teams", {"name": name})["id"] for name in ("alpha", "beta")}
+    alpha, beta = (r.as_key(r("POST", f"/v1/teams/{team}/api_keys", {"type": "WORKSPACE_MANAGE_ALL"})["api_key"]) for team in teams.values())
+
+    def push(key, package, status=200, **more):
+        source = {"kind": "model_archive", "name": f"of-{package[:8]}", "package": package, "deployment": {"config": {}}}
+        return key("POST", "/v1/models", {"source": source, **more}, status)
+
+    package = alpha("POST", "/v1/packages", content=b"a" * 600)["sha256"]
+    error = push(beta, package, 400)
+    nowhere = push(beta, "0" * 64, 400)
+    assert error["code"] == "package_not_found" and error == json.loads(json.dumps(nowhere).replace("0" * 64, package))
+    assert push(alpha, package)["deployment"]["package"] == package
+    assert push(r, package)["deployment"]["package"] == package  # a key of the workspace may: of the default team now, too
+    assert push(beta, package, 400)["code"] == "package_not_found"
+    free = r("POST", "/v1/packages", content=b"w")["sha256"]
+    assert push(alpha, free, 400)["code"] == "package_not_found"
+    assert beta("POST", "/v1/packages", content=b"a" * 600)["sha256"] == package and push(beta, package)
+
+    # So many bytes of each, told before they have come and after.
+    for more in ({"content": b"b" * 401}, {"content": iter([b"b" * 401])}):
+        error = alpha("POST", "/v1/packages", status=409, **more)
+        assert error["code"] == "quota_exceeded" and "quotas.package_bytes leaves the team 400 bytes" in error["message"]
+    big = r("POST", "/v1/packages", content=b"c" * 500)["sha256"]
+    source = {"kind": "model_archive", "name": "too-much", "package": big, "deployment": {"config": {}}}
+    error = r("POST", f"/v1/teams/{teams['alpha']}/models", {"source": source}, 409)
+    assert error["code"] == "quota_exceeded" and "600 bytes of packages, this is 500 more, and quotas.package_bytes allows 1000" in error["message"]
+    assert stored(r) == {package, free, big}
+    assert r("POST", f"/v1/teams/{teams['beta']}/api_keys", {"type": "WORKSPACE_INVOKE"})  # and nothing is stuck
+
+
+def test_packages_go_with_what_is_made_from_them(world):
+    r = world("planes: [{name: here, region: scaleway-par-1}]\ndeployments: {package_retention: 2s}\n")
+    used, unused = (r("POST", "/v1/packages", content=content)["sha256"] for content in (b"used", b"unused"))
+    source = {"kind": "model_archive", "name": "speech", "package": used, "deployment": {"config": {}}}
+    model = r("POST", "/v1/models", {"source": source})["model"]["id"]
+    wait_until(lambda: unused not in stored(r))
+    assert stored(r) == {used}
+    again = {"kind": "model_archive", "package": unused, "deployment": {"config": {}}}
+    assert r("POST", f"/v1/models/{model}/deployments", {"source": again}, 400)["code"] == "package_not_found"
+
+    # What a crash left between the store and the disk goes with the next start; what is in use stays.
+    stray = r.gateway.data / "packages" / ("f" * 64 + ".tar.gz")
+    stray.write_bytes(b"stray")
+    control = r.gateway.child("control")
+    os.kill(control, signal.SIGKILL)
+    wait_until(lambda: not stray.exists())
+    assert stored(r) == {used}
+
+    def is_back():
+        try:
+            return r.answer("GET", "/v1/teams").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(is_back)
+    r("DELETE", f"/v1/models/{model}")
+    wait_until(lambda: not stored(r))
+    wait_until(lambda: not list((r.gateway.data / "deployments").glob("*")))
+
+
 def test_a_packages_configuration_is_checked_before_anything_is_made(world):
     r = world("planes: [{name: here, region: scaleway-par-1}]\n")
     package = r("POST", "/v1/packages", content=b"whatever")["sha256"]
