@@ -1,7 +1,7 @@
 /* Environments of a model. */
 
 #include "control/api_internal.h"
-#include "control/registry.h"
+#include "control/environment_settings.h"
 #include "control/registry_json.h"
 #include "control/registry_settings.h"
 #include "control/render.h"
@@ -43,19 +43,15 @@ enum api_progress api_environment_get(struct api_call *call)
 
 /* --- making */
 
-struct settings {
-    struct fleet_autoscaling autoscaling;
-    struct fleet_promotion_settings promotion;
-};
-
-static bool take_settings(struct api_call *call, const json_t *body, struct settings *settings)
+static bool take_settings(struct api_call *call, const json_t *body,
+                          struct environment_settings *settings)
 {
     return settings_take_autoscaling(call, body, "autoscaling_settings", &settings->autoscaling) &&
            settings_take_promotion(call, body, "promotion_settings", &settings->promotion);
 }
 
 static void make(struct api_call *call, const struct fleet_model *m, str name,
-                 const struct settings *settings)
+                 const struct environment_settings *settings)
 {
     struct fleet_environment *e;
     struct registry_change c;
@@ -80,7 +76,7 @@ enum api_progress api_environment_new(struct api_call *call)
     static const char *const names[] = {"name", "autoscaling_settings", "promotion_settings"};
     const struct fleet_model *m = registry_model(call);
     json_t *body = m ? api_body_of(call, names, COUNT_OF(names)) : NULL;
-    struct settings settings;
+    struct environment_settings settings;
     str name;
 
     fleet_autoscaling_defaults(&settings.autoscaling);
@@ -94,8 +90,7 @@ enum api_progress api_environment_new(struct api_call *call)
 
 /* --- changing */
 
-/* The environment that the path names, if the caller may change it as it is. */
-static struct fleet_environment *changeable(struct api_call *call)
+struct fleet_environment *environment_changeable(struct api_call *call)
 {
     const struct fleet_model *m = registry_model(call);
     struct fleet_environment *e = m ? registry_environment(call, m) : NULL;
@@ -118,8 +113,8 @@ static void answer_settings(struct api_call *call, enum fleet_outcome outcome, b
             json_pack("{s:s, s:s}", "status", "ACCEPTED", "message", "the settings are in force");
 }
 
-static void change_settings(struct api_call *call, struct fleet_environment *e,
-                            const struct settings *settings)
+void environment_change_settings(struct api_call *call, struct fleet_environment *e,
+                                 const struct environment_settings *settings)
 {
     json_t *before = environment_json(call->api->policy, e);
     struct registry_change c;
@@ -138,14 +133,14 @@ static void change_settings(struct api_call *call, struct fleet_environment *e,
 enum api_progress api_environment_patch(struct api_call *call)
 {
     static const char *const names[] = {"autoscaling_settings", "promotion_settings"};
-    struct fleet_environment *e = changeable(call);
+    struct fleet_environment *e = environment_changeable(call);
     json_t *body = e ? api_body_of(call, names, COUNT_OF(names)) : NULL;
 
     if (body) {
-        struct settings settings = {e->autoscaling, e->promotion_settings};
+        struct environment_settings settings = {e->autoscaling, e->promotion_settings};
 
         if (take_settings(call, body, &settings))
-            change_settings(call, e, &settings);
+            environment_change_settings(call, e, &settings);
     }
     json_decref(body);
     return API_ANSWERED;
@@ -153,7 +148,7 @@ enum api_progress api_environment_patch(struct api_call *call)
 
 enum api_progress api_environment_delete(struct api_call *call)
 {
-    struct fleet_environment *e = changeable(call);
+    struct fleet_environment *e = environment_changeable(call);
     struct registry_change c;
 
     if (!e)
@@ -181,7 +176,7 @@ static enum api_progress switch_current(struct api_call *call, deployment_verb_f
                                         const char *action)
 {
     const struct policy *p = call->api->policy;
-    struct fleet_environment *e = changeable(call);
+    struct fleet_environment *e = environment_changeable(call);
     struct fleet_deployment *d = e ? fleet_find_deployment(p->fleet, e->current) : NULL;
     struct registry_change c;
 

@@ -2,18 +2,9 @@
 
 #include "base/mem.h"
 #include "control/api_internal.h"
-#include "control/registry.h"
+#include "control/environment_settings.h"
 #include "control/registry_json.h"
 #include "control/render.h"
-
-static struct fleet_environment *changeable(struct api_call *call, const struct fleet_model *m)
-{
-    struct fleet_environment *e = registry_environment(call, m);
-
-    return e && registry_may_change(call, m->team, e->name) && registry_matches(call, &e->object)
-               ? e
-               : NULL;
-}
 
 /* --- plans */
 
@@ -90,7 +81,7 @@ enum api_progress api_environment_promote(struct api_call *call)
     static const char *const names[] = {"deployment_id", "scale_down_previous_deployment",
                                         "preserve_env_instance_type", "dry_run"};
     const struct fleet_model *m = registry_model(call);
-    struct fleet_environment *e = m ? changeable(call, m) : NULL;
+    struct fleet_environment *e = m ? environment_changeable(call) : NULL;
     json_t *body = e ? api_body_of(call, names, COUNT_OF(names)) : NULL;
     struct fleet_promote promote = {0};
     int dry_run;
@@ -142,7 +133,7 @@ enum api_progress api_promotion_cancel(struct api_call *call)
 {
     const struct policy *p = call->api->policy;
     const struct fleet_model *m = registry_model(call);
-    struct fleet_environment *e = m ? changeable(call, m) : NULL;
+    struct fleet_environment *e = m ? environment_changeable(call) : NULL;
     struct registry_change c;
 
     if (!e)
@@ -161,7 +152,7 @@ enum api_progress api_promotion_cancel(struct api_call *call)
 enum api_progress api_promotion_rolling(struct api_call *call)
 {
     const struct fleet_model *m = registry_model(call);
-    const struct fleet_environment *e = m ? changeable(call, m) : NULL;
+    const struct fleet_environment *e = m ? environment_changeable(call) : NULL;
 
     if (e)
         api_error(call, 409, "conflict", NULL,

@@ -4,9 +4,9 @@
 #include "base/random.h"
 #include "config/origin.h"
 #include "control/credential.h"
-#include "control/instance_types.h"
 #include "control/package_store.h"
 #include "control/registry_json.h"
+#include "control/registry_settings.h"
 #include "control/render.h"
 #include "net/networks.h"
 #include "net/resolver.h"
@@ -124,23 +124,6 @@ static bool take_development(struct api_call *call, const json_t *object, struct
     return false;
 }
 
-static bool take_instance_type(struct api_call *call, const json_t *value, const char *param,
-                               str *field)
-{
-    if (!value || json_is_null(value))
-        return true;
-    const struct instance_type *type =
-        instance_type_known(str_make(json_string_value(value), json_string_length(value)));
-    if (type) {
-        *field = type->name;
-        return true;
-    }
-    api_error(call, 400, "invalid_field", param,
-              "%s: expected the name of an instance type; GET /v1/instance_types lists them",
-              param);
-    return false;
-}
-
 /* What a config.yaml says beside what the fleet keeps whole. */
 static bool take_config(struct api_call *call, const json_t *object, struct fleet_push *push)
 {
@@ -154,8 +137,9 @@ static bool take_config(struct api_call *call, const json_t *object, struct flee
     const json_t *type = json_object_get(json_object_get(config, "resources"), "instance_type");
     return take_object(call, object, "config", CONFIG_BYTES, &push->config) &&
            take_text(call, object, "raw_config", CONFIG_BYTES, &push->raw_config) &&
-           take_instance_type(call, json_is_string(type) ? type : NULL,
-                              "deployment.config.resources.instance_type", &push->instance_type);
+           settings_take_instance_type(call, json_is_string(type) ? type : NULL,
+                                       "deployment.config.resources.instance_type",
+                                       &push->instance_type);
 }
 
 static bool take_payload(struct api_call *call, const json_t *object, struct fleet_push *push)
@@ -332,8 +316,8 @@ static bool take_external(struct api_call *call, const json_t *source, struct pu
     return take_url(call, source, &push->fleet.url) &&
            take_region(call, source, &push->fleet.region) &&
            take_credential(call, source, &push->fleet) && take_common(call, source, &push->fleet) &&
-           take_instance_type(call, json_object_get(source, "instance_type"),
-                              "source.instance_type", &push->fleet.instance_type);
+           settings_take_instance_type(call, json_object_get(source, "instance_type"),
+                                       "source.instance_type", &push->fleet.instance_type);
 }
 
 /* --- either */

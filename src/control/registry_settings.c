@@ -1,6 +1,7 @@
 #include "control/registry_settings.h"
 
 #include "base/mem.h"
+#include "control/instance_types.h"
 
 enum { REPLICAS_MAX = 1000, CONCURRENCY_MAX = 100000, TOKENS_MAX = 1000000000, RAMP_MAX_S = 86400 };
 
@@ -253,4 +254,23 @@ bool settings_take_promotion(struct api_call *call, const json_t *body, const ch
     }
     *settings = next;
     return true;
+}
+
+/* --- instance types */
+
+bool settings_take_instance_type(struct api_call *call, const json_t *value, const char *param,
+                                 str *field)
+{
+    if (!value || json_is_null(value))
+        return true;
+    const struct instance_type *type =
+        instance_type_known(str_make(json_string_value(value), json_string_length(value)));
+    if (type) {
+        *field = type->name;
+        return true;
+    }
+    api_error(call, 400, "invalid_field", param,
+              "%s: expected the name of an instance type; GET /v1/instance_types lists them",
+              param);
+    return false;
 }

@@ -17,3 +17,8 @@ bool settings_take_promotion(struct api_call *call, const json_t *body, const ch
 /* The same where the body itself has the members. */
 bool settings_take_autoscaling_body(struct api_call *call, const json_t *body,
                                     struct fleet_autoscaling *settings);
+
+/* A value that names an instance type, by id or name, which becomes *field; absent or null leaves
+ * it. False, and a 400 that names it `param`. */
+bool settings_take_instance_type(struct api_call *call, const json_t *value, const char *param,
+                                 str *field);
