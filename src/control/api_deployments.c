@@ -33,6 +33,11 @@ static struct fleet_deployment *changeable(struct api_call *call)
                : NULL;
 }
 
+static const struct fleet_model *model_of(struct api_call *call, const struct fleet_deployment *d)
+{
+    return fleet_find_model(call->api->policy->fleet, d->model);
+}
+
 /* --- reading */
 
 enum api_progress api_deployment_list(struct api_call *call)
@@ -115,8 +120,8 @@ static void make(struct api_call *call, const struct fleet_model *m, struct push
     }
     enum fleet_outcome outcome = push_run(&c, p, m, push, &d);
     if (registry_end(call, &c, outcome))
-        call->json =
-            json_pack("{s:o, s:o}", "model", model_json(p, m), "deployment", deployment_json(p, d));
+        call->json = json_pack("{s:o, s:o}", model_kind(m), model_json(p, m), "deployment",
+                               deployment_json(p, d));
 }
 
 enum api_progress api_deployment_new(struct api_call *call)
@@ -140,14 +145,15 @@ enum api_progress api_deployment_delete(struct api_call *call)
 
     if (!d)
         return API_ANSWERED;
-    str id = arena_copy(&call->arena, d->id), model = arena_copy(&call->arena, d->model);
+    const struct fleet_model *m = model_of(call, d);
+    str id = arena_copy(&call->arena, d->id);
     json_t *before = deployment_json(call->api->policy, d);
     registry_begin(call, &c);
     enum fleet_outcome outcome = fleet_delete_deployment(c.fleet, &c.world, d, &c.problem);
-    registry_audit(&c, "MODEL_DEPLOYMENT_DELETED", id, before, NULL);
+    registry_audit_of(&c, m, "DEPLOYMENT_DELETED", id, before, NULL);
     if (registry_end(call, &c, outcome))
-        call->json = json_pack("{s:o, s:b, s:o}", "id", render_str(id), "deleted", 1, "model_id",
-                               render_str(model));
+        call->json = json_pack("{s:o, s:b, s:o}", "id", render_str(id), "deleted", 1,
+                               model_id_member(m), render_str(m->id));
     return API_ANSWERED;
 }
 
@@ -161,8 +167,8 @@ static void change_autoscaling(struct api_call *call, struct fleet_deployment *d
 
     registry_begin(call, &c);
     enum fleet_outcome outcome = fleet_set_autoscaling(c.fleet, &c.world, d, settings, &c.problem);
-    registry_audit(&c, "MODEL_DEPLOYMENT_AUTOSCALING_SETTINGS_CHANGED", d->id, before,
-                   deployment_json(call->api->policy, d));
+    registry_audit_of(&c, model_of(call, d), "DEPLOYMENT_AUTOSCALING_SETTINGS_CHANGED", d->id,
+                      before, deployment_json(call->api->policy, d));
     if (!registry_end(call, &c, outcome))
         return;
     call->json = outcome == FLEET_UNCHANGED ? json_pack("{s:s, s:s}", "status", "UNCHANGED",
@@ -203,7 +209,7 @@ static bool run_verb(struct api_call *call, struct fleet_deployment *d, deployme
 
     registry_begin(call, &c);
     enum fleet_outcome outcome = verb(c.fleet, &c.world, d, &c.problem);
-    registry_audit(&c, action, d->id, before, deployment_json(p, d));
+    registry_audit_of(&c, model_of(call, d), action, d->id, before, deployment_json(p, d));
     return registry_end(call, &c, outcome);
 }
 
@@ -218,17 +224,17 @@ static enum api_progress do_verb(struct api_call *call, deployment_verb_fn verb,
 
 enum api_progress api_deployment_activate(struct api_call *call)
 {
-    return do_verb(call, fleet_activate, "MODEL_DEPLOYMENT_ACTIVATED");
+    return do_verb(call, fleet_activate, "DEPLOYMENT_ACTIVATED");
 }
 
 enum api_progress api_deployment_deactivate(struct api_call *call)
 {
-    return do_verb(call, fleet_deactivate, "MODEL_DEPLOYMENT_DEACTIVATED");
+    return do_verb(call, fleet_deactivate, "DEPLOYMENT_DEACTIVATED");
 }
 
 enum api_progress api_deployment_wake(struct api_call *call)
 {
-    return do_verb(call, fleet_wake, "MODEL_DEPLOYMENT_WOKEN");
+    return do_verb(call, fleet_wake, "DEPLOYMENT_WOKEN");
 }
 
 enum api_progress api_deployment_retry(struct api_call *call)
@@ -242,7 +248,7 @@ enum api_progress api_deployment_retry(struct api_call *call)
         call->json =
             json_pack("{s:b, s:s, s:o}", "retried", 0, "reason", "the deployment has not failed",
                       "deployment", deployment_json(p, d));
-    else if (d && run_verb(call, d, fleet_retry, "MODEL_DEPLOYMENT_RETRIED"))
+    else if (d && run_verb(call, d, fleet_retry, "DEPLOYMENT_RETRIED"))
         call->json = json_pack("{s:b, s:n, s:o}", "retried", 1, "reason", "deployment",
                                deployment_json(p, d));
     return API_ANSWERED;

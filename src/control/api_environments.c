@@ -1,4 +1,4 @@
-/* Environments of a model. */
+/* Environments of a model or chain. */
 
 #include "control/api_internal.h"
 #include "control/environment_settings.h"
@@ -53,6 +53,7 @@ static bool take_settings(struct api_call *call, const json_t *body,
 static void make(struct api_call *call, const struct fleet_model *m, str name,
                  const struct environment_settings *settings)
 {
+    struct fleet_promotion *promotion; /* none: nothing is in it yet */
     struct fleet_environment *e;
     struct registry_change c;
 
@@ -64,6 +65,9 @@ static void make(struct api_call *call, const struct fleet_model *m, str name,
                                         &settings->promotion, &c.problem);
     if (outcome == FLEET_UNCHANGED) /* the settings are the defaults */
         outcome = FLEET_OK;
+    if (outcome == FLEET_OK && settings->instance_type.n)
+        outcome = fleet_set_instance_type(c.fleet, &c.world, e, settings->instance_type, &promotion,
+                                          &c.problem);
     if (outcome == FLEET_OK)
         registry_audit(&c, "ENVIRONMENT_CREATED", e->object.key, NULL,
                        environment_json(call->api->policy, e));
@@ -73,16 +77,18 @@ static void make(struct api_call *call, const struct fleet_model *m, str name,
 
 enum api_progress api_environment_new(struct api_call *call)
 {
-    static const char *const names[] = {"name", "autoscaling_settings", "promotion_settings"};
+    static const char *const names[] = {"name", "autoscaling_settings", "promotion_settings",
+                                        "chainlet_settings"};
     const struct fleet_model *m = registry_model(call);
-    json_t *body = m ? api_body_of(call, names, COUNT_OF(names)) : NULL;
-    struct environment_settings settings;
+    json_t *body = m ? api_body_of(call, names, COUNT_OF(names) - !m->chain) : NULL;
+    struct environment_settings settings = {.instance_type = STR("")};
     str name;
 
     fleet_autoscaling_defaults(&settings.autoscaling);
     fleet_promotion_settings_defaults(&settings.promotion);
     if (body && registry_take_name(call, body, NAME_BYTES, &name) &&
-        take_settings(call, body, &settings) && registry_may_change(call, m->team, name))
+        take_settings(call, body, &settings) && chainlets_take_settings(call, m, body, &settings) &&
+        registry_may_change(call, m->team, name))
         make(call, m, name, &settings);
     json_decref(body);
     return API_ANSWERED;
@@ -137,10 +143,12 @@ enum api_progress api_environment_patch(struct api_call *call)
     json_t *body = e ? api_body_of(call, names, COUNT_OF(names)) : NULL;
 
     if (body) {
-        struct environment_settings settings = {e->autoscaling, e->promotion_settings};
+        struct environment_settings settings = {e->autoscaling, e->promotion_settings, STR("")};
 
         if (take_settings(call, body, &settings))
             environment_change_settings(call, e, &settings);
+        if (call->json && api_path(call, "chain_id").p)
+            json_object_set_new(call->json, "ok", json_true());
     }
     json_decref(body);
     return API_ANSWERED;
@@ -153,16 +161,17 @@ enum api_progress api_environment_delete(struct api_call *call)
 
     if (!e)
         return API_ANSWERED;
-    str model = arena_copy(&call->arena, e->model), name = arena_copy(&call->arena, e->name);
+    const struct fleet_model *m = fleet_find_model(call->api->policy->fleet, e->model);
+    str name = arena_copy(&call->arena, e->name);
     str key = arena_copy(&call->arena, e->object.key);
     json_t *before = environment_json(call->api->policy, e);
     registry_begin(call, &c);
     enum fleet_outcome outcome =
-        fleet_delete_environment(c.fleet, &c.world, model, name, &c.problem);
+        fleet_delete_environment(c.fleet, &c.world, m->id, name, &c.problem);
     registry_audit(&c, "ENVIRONMENT_DELETED", key, before, NULL);
     if (registry_end(call, &c, outcome))
         call->json = json_pack("{s:o, s:b, s:o}", "name", render_str(name), "deleted", 1,
-                               "model_id", render_str(model));
+                               model_id_member(m), render_str(m->id));
     return API_ANSWERED;
 }
 
@@ -189,7 +198,8 @@ static enum api_progress switch_current(struct api_call *call, deployment_verb_f
     json_t *before = deployment_json(p, d);
     registry_begin(call, &c);
     enum fleet_outcome outcome = verb(c.fleet, &c.world, d, &c.problem);
-    registry_audit(&c, action, d->id, before, deployment_json(p, d));
+    registry_audit_of(&c, fleet_find_model(p->fleet, d->model), action, d->id, before,
+                      deployment_json(p, d));
     if (registry_end(call, &c, outcome))
         call->json = json_pack("{s:b}", "success", 1);
     return API_ANSWERED;
@@ -197,10 +207,10 @@ static enum api_progress switch_current(struct api_call *call, deployment_verb_f
 
 enum api_progress api_environment_activate(struct api_call *call)
 {
-    return switch_current(call, fleet_activate, "MODEL_DEPLOYMENT_ACTIVATED");
+    return switch_current(call, fleet_activate, "DEPLOYMENT_ACTIVATED");
 }
 
 enum api_progress api_environment_deactivate(struct api_call *call)
 {
-    return switch_current(call, fleet_deactivate, "MODEL_DEPLOYMENT_DEACTIVATED");
+    return switch_current(call, fleet_deactivate, "DEPLOYMENT_DEACTIVATED");
 }

@@ -105,6 +105,13 @@ enum api_progress api_model_get(struct api_call *call);
 enum api_progress api_model_new(struct api_call *call);
 enum api_progress api_model_delete(struct api_call *call);
 
+enum api_progress api_chain_list(struct api_call *call);
+enum api_progress api_chain_new(struct api_call *call);
+
+/* api_chainlets.c */
+enum api_progress api_chainlet_autoscaling(struct api_call *call);
+enum api_progress api_chainlet_instance_type(struct api_call *call);
+
 /* api_environments.c */
 enum api_progress api_environment_list(struct api_call *call);
 enum api_progress api_environment_get(struct api_call *call);

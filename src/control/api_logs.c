@@ -113,8 +113,15 @@ enum api_progress api_deployment_logs(struct api_call *call)
 {
     const struct fleet_model *m = registry_model(call);
     const struct fleet_deployment *d = m ? registry_deployment(call, m) : NULL;
+    str chainlet = api_path(call, "chainlet_id");
     struct log_query q = {0};
 
+    if (d && chainlet.p && !str_eq(chainlet, d->id)) {
+        api_error(call, 404, "not_found", "chainlet_id",
+                  "deployment \"%.*s\" has no chainlet \"%.*s\"", STR_ARG(d->id),
+                  STR_ARG(str_upto(chainlet, 200)));
+        d = NULL;
+    }
     if (d && take_query(call, &q))
         answer(call, &q, &d->id, 1);
     return API_ANSWERED;

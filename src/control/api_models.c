@@ -1,4 +1,4 @@
-/* Models: made empty, or with their first deployment. */
+/* Models, and chains: made empty, or with their first deployment. */
 
 #include "base/mem.h"
 #include "control/api_internal.h"
@@ -10,25 +10,38 @@ enum { NAME_BYTES = 200 };
 
 /* --- reading */
 
-static json_t *list_models(struct api_call *call, const struct fleet_team *team)
+static json_t *list_of(struct api_call *call, const struct fleet_team *team,
+                       enum fleet_model_kind kind)
 {
+    bool chains = kind == FLEET_MODEL_CHAIN;
     const struct policy *p = call->api->policy;
     json_t *list = json_array();
 
     for (struct fleet_model *m = fleet_first_model(p->fleet); m; m = fleet_next_model(p->fleet, m))
-        if ((!team || str_eq(m->team, team->id)) && registry_sees_model(call, m))
+        if (m->chain == chains && (!team || str_eq(m->team, team->id)) &&
+            registry_sees_model(call, m))
             json_array_append_new(list, model_json(p, m));
-    return json_pack("{s:o}", "models", list);
+    return json_pack("{s:o}", chains ? "chains" : "models", list);
 }
 
-enum api_progress api_model_list(struct api_call *call)
+static enum api_progress answer_list(struct api_call *call, enum fleet_model_kind kind)
 {
     bool of_team = api_path(call, "team_id").p != NULL;
     const struct fleet_team *team = of_team ? registry_team(call) : NULL;
 
     if (team || !of_team)
-        call->json = list_models(call, team);
+        call->json = list_of(call, team, kind);
     return API_ANSWERED;
+}
+
+enum api_progress api_model_list(struct api_call *call)
+{
+    return answer_list(call, FLEET_MODEL_PLAIN);
+}
+
+enum api_progress api_chain_list(struct api_call *call)
+{
+    return answer_list(call, FLEET_MODEL_CHAIN);
 }
 
 static void show(struct api_call *call, const struct fleet_model *m)
@@ -66,29 +79,15 @@ struct making {
     bool pushes;
 };
 
-static bool take_kind(struct api_call *call, const json_t *body, enum fleet_model_kind *ret_kind)
-{
-    const json_t *value = json_object_get(body, "kind");
-    const char *text = json_string_value(value);
-
-    *ret_kind = text && strcmp(text, "chain") == 0 ? FLEET_MODEL_CHAIN : FLEET_MODEL_PLAIN;
-    if (!value || json_is_null(value) || *ret_kind == FLEET_MODEL_CHAIN ||
-        (text && strcmp(text, "model") == 0))
-        return true;
-    api_error(call, 400, "invalid_field", "kind", "kind: expected model or chain");
-    return false;
-}
-
 static bool take_making(struct api_call *call, const json_t *body, struct making *making)
 {
-    static const char *const empty[] = {"name", "kind", "source"};
+    static const char *const empty[] = {"name", "source"};
     static const char *const pushed[] = {"source", "dry_run"};
 
-    *making = (struct making){.pushes = json_object_get(body, "source") != NULL};
+    making->pushes = json_object_get(body, "source") != NULL;
     if (!making->pushes)
         return api_members(call, body, "", empty, COUNT_OF(empty)) &&
-               registry_take_name(call, body, NAME_BYTES, &making->name) &&
-               take_kind(call, body, &making->kind);
+               registry_take_name(call, body, NAME_BYTES, &making->name);
     if (!api_members(call, body, "", pushed, COUNT_OF(pushed)) ||
         !push_take(call, body, PUSH_NAMES_MODEL, &making->push))
         return false;
@@ -111,26 +110,36 @@ static void make(struct api_call *call, const struct fleet_team *team, struct ma
         return;
     }
     if (outcome == FLEET_OK) {
-        registry_audit(&c, "MODEL_CREATED", m->id, NULL, model_json(p, m));
+        registry_audit_of(&c, m, "CREATED", m->id, NULL, model_json(p, m));
         if (making->pushes)
             outcome = push_run(&c, p, m, &making->push, &d);
     }
     if (registry_end(call, &c, outcome))
-        call->json = json_pack("{s:o, s:o}", "model", model_json(p, m), "deployment",
+        call->json = json_pack("{s:o, s:o}", model_kind(m), model_json(p, m), "deployment",
                                d ? deployment_json(p, d) : json_null());
 }
 
-enum api_progress api_model_new(struct api_call *call)
+static enum api_progress answer_new(struct api_call *call, enum fleet_model_kind kind)
 {
     const struct fleet_team *team = registry_team(call);
     json_t *body = team ? api_body(call) : NULL;
-    struct making making;
+    struct making making = {.kind = kind};
 
     if (body && take_making(call, body, &making) &&
         may_make(call, team, making.push.fleet.environment))
         make(call, team, &making);
     json_decref(body);
     return API_ANSWERED;
+}
+
+enum api_progress api_model_new(struct api_call *call)
+{
+    return answer_new(call, FLEET_MODEL_PLAIN);
+}
+
+enum api_progress api_chain_new(struct api_call *call)
+{
+    return answer_new(call, FLEET_MODEL_CHAIN);
 }
 
 /* --- deleting */
@@ -156,10 +165,9 @@ enum api_progress api_model_delete(struct api_call *call)
     if (!m || !registry_matches(call, &m->object) || !may_delete(call, m))
         return API_ANSWERED;
     str id = arena_copy(&call->arena, m->id);
-    json_t *before = model_json(p, m);
     registry_begin(call, &c);
+    registry_audit_of(&c, m, "DELETED", id, model_json(p, m), NULL);
     enum fleet_outcome outcome = fleet_delete_model(c.fleet, &c.world, id, &c.problem);
-    registry_audit(&c, "MODEL_DELETED", id, before, NULL);
     if (registry_end(call, &c, outcome))
         call->json = json_pack("{s:o, s:b}", "id", render_str(id), "deleted", 1);
     return API_ANSWERED;

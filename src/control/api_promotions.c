@@ -39,8 +39,8 @@ static void start(struct api_call *call, struct fleet_environment *e,
     registry_begin(call, &c);
     enum fleet_outcome outcome = fleet_promote(c.fleet, &c.world, promote, &promotion, &c.problem);
     if (outcome == FLEET_OK)
-        registry_audit(&c, "MODEL_DEPLOYMENT_PROMOTED", promotion->candidate, json_incref(before),
-                       environment_json(p, e));
+        registry_audit_of(&c, fleet_find_model(p->fleet, e->model), "DEPLOYMENT_PROMOTED",
+                          promotion->candidate, json_incref(before), environment_json(p, e));
     json_decref(before);
     if (!registry_end(call, &c, outcome))
         return;
@@ -141,8 +141,8 @@ enum api_progress api_promotion_cancel(struct api_call *call)
     json_t *before = environment_json(p, e);
     registry_begin(call, &c);
     enum fleet_outcome outcome = fleet_cancel_promotion(c.fleet, &c.world, e, &c.problem);
-    registry_audit(&c, "MODEL_PROMOTION_CONTROL_ACTION", e->object.key, before,
-                   environment_json(p, e));
+    registry_audit_of(&c, m, "PROMOTION_CONTROL_ACTION", e->object.key, before,
+                      environment_json(p, e));
     if (registry_end(call, &c, outcome))
         call->json = json_pack("{s:s, s:s}", "status", "CANCELED", "message",
                                "the promotion is cancelled; traffic is as it was");

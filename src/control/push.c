@@ -414,8 +414,8 @@ enum fleet_outcome push_run(struct registry_change *c, const struct policy *p,
     push->fleet.model = m->id;
     outcome = fleet_push(c->fleet, &c->world, &push->fleet, ret_deployment, &c->problem);
     if (outcome == FLEET_OK)
-        registry_audit(c, "MODEL_DEPLOYED", (*ret_deployment)->id, NULL,
-                       deployment_json(p, *ret_deployment));
+        registry_audit_of(c, m, "DEPLOYED", (*ret_deployment)->id, NULL,
+                          deployment_json(p, *ret_deployment));
     return outcome;
 }
 

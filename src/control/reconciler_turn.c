@@ -12,6 +12,15 @@ struct plane *reconciler_plane(const struct reconciler *r, str name)
     return NULL;
 }
 
+/* "{model}/{name}" is the key of an environment, which may be there no more. */
+static bool is_of_chain(const struct fleet *f, const struct fleet_promotion *p)
+{
+    const struct fleet_model *m =
+        fleet_find_model(f, str_upto(p->environment, str_find(p->environment, '/', 0)));
+
+    return m && m->chain;
+}
+
 /* Promotions that have ended are for the trail, whoever began them. */
 static void audit_promotions(struct change *c)
 {
@@ -28,7 +37,9 @@ static void audit_promotions(struct change *c)
                       p->environment.p, p->environment.n, "deployment_id", p->candidate.p,
                       p->candidate.n, "error", p->error.n ? p->error.p : "", p->error.n);
 
-        change_audit(c, STR("MODEL_PROMOTION_ENDED"), p->id, NULL, after);
+        change_audit(
+            c, is_of_chain(f, p) ? STR("CHAIN_PROMOTION_ENDED") : STR("MODEL_PROMOTION_ENDED"),
+            p->id, NULL, after);
         log_event(p->status == PROMOTION_FAILED ? LOG_WARN : LOG_INFO, "promotion_ended",
                   LOG_STR("promotion", p->id), LOG_STR("environment", p->environment),
                   LOG_STR("deployment", p->candidate), LOG_STR("status", status),

@@ -1,5 +1,6 @@
 #include "control/registry.h"
 
+#include "control/registry_json.h"
 #include "control/render.h"
 
 /* --- who asks */
@@ -148,12 +149,14 @@ struct fleet_team *registry_team(struct api_call *call)
 
 struct fleet_model *registry_model(struct api_call *call)
 {
-    str id = api_path(call, "model_id");
+    bool chain = api_path(call, "chain_id").p != NULL;
+    const char *param = chain ? "chain_id" : "model_id";
+    str id = api_path(call, param);
     struct fleet_model *model = fleet_find_model(call->api->policy->fleet, id);
 
-    if (model && registry_sees_model(call, model))
+    if (model && model->chain == chain && registry_sees_model(call, model))
         return model;
-    not_there(call, "model", "model_id", id);
+    not_there(call, chain ? "chain" : "model", param, id);
     return NULL;
 }
 
@@ -166,9 +169,10 @@ struct fleet_environment *registry_environment(struct api_call *call,
 
     if (!e)
         api_error(call, 404, "not_found", "env_name",
-                  "model \"%.*s\" has no environment \"%.*s\"; make it with POST "
-                  "/v1/models/%.*s/environments",
-                  STR_ARG(model->name), STR_ARG(str_upto(name, 200)), STR_ARG(model->id));
+                  "%s \"%.*s\" has no environment \"%.*s\"; make it with POST "
+                  "/v1/%ss/%.*s/environments",
+                  model_kind(model), STR_ARG(model->name), STR_ARG(str_upto(name, 200)),
+                  model_kind(model), STR_ARG(model->id));
     return e;
 }
 
@@ -198,8 +202,8 @@ struct fleet_deployment *registry_find_deployment(struct api_call *call,
 
     if (d && str_eq(d->model, model->id))
         return d;
-    api_error(call, 404, "not_found", param, "model \"%.*s\" has no deployment \"%.*s\"",
-              STR_ARG(model->name), STR_ARG(str_upto(id, 200)));
+    api_error(call, 404, "not_found", param, "%s \"%.*s\" has no deployment \"%.*s\"",
+              model_kind(model), STR_ARG(model->name), STR_ARG(str_upto(id, 200)));
     return NULL;
 }
 
@@ -244,6 +248,15 @@ void registry_audit(struct registry_change *c, const char *action, str object, j
     change_audit(&c->change, str_of(action), object, before, after);
     json_decref(before);
     json_decref(after);
+}
+
+void registry_audit_of(struct registry_change *c, const struct fleet_model *m, const char *action,
+                       str object, json_t *before, json_t *after)
+{
+    char whole[64];
+
+    snprintf(whole, sizeof(whole), "%s_%s", m->chain ? "CHAIN" : "MODEL", action);
+    registry_audit(c, whole, object, before, after);
 }
 
 static void refuse(struct api_call *call, enum fleet_outcome outcome,

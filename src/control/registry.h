@@ -4,6 +4,10 @@
  * What the handlers of the registry share: finding what a path names, who may see and change it,
  * and changing the fleet inside a change of policy.
  *
+ * A chain is a model with another kind of host: what is said of models here holds for chains, whose
+ * paths have {chain_id} in the place of {model_id}. A chain is not there for those who ask for a
+ * model, and the reverse.
+ *
  * A key may be limited to a team, to models, to environments. What lies outside of the first two is
  * not there for it (404); in environments that are not its own it changes nothing (403). A personal
  * key also has what its user may manage: a restricted environment is changed by the users that it
@@ -29,7 +33,7 @@ struct registry_caller registry_caller(struct api_call *call);
 /* {team_id} of the path, an id or a name; without it the key's team, else the default one. */
 struct fleet_team *registry_team(struct api_call *call);
 struct fleet_team *registry_team_named(struct api_call *call, str id_or_name, const char *param);
-/* {model_id} */
+/* {model_id}, or {chain_id} of a chain */
 struct fleet_model *registry_model(struct api_call *call);
 /* {env_name} of it */
 struct fleet_environment *registry_environment(struct api_call *call,
@@ -83,6 +87,10 @@ void registry_begin(struct api_call *call, struct registry_change *c);
 /* An event of the trail; takes both references. */
 void registry_audit(struct registry_change *c, const char *action, str object, json_t *before,
                     json_t *after);
+
+/* The same of what belongs to a model: "DEPLOYED" is MODEL_DEPLOYED, or CHAIN_DEPLOYED. */
+void registry_audit_of(struct registry_change *c, const struct fleet_model *m, const char *action,
+                       str object, json_t *before, json_t *after);
 
 /* Ends the change as `outcome` says. False, and an error in the answer, if nothing was changed
  * although something should have been; FLEET_UNCHANGED is true and changes nothing, but the answer

@@ -151,11 +151,21 @@ json_t *promotion_settings_json(const struct fleet_promotion_settings *s)
 
 /* --- models */
 
+const char *model_kind(const struct fleet_model *m)
+{
+    return m->chain ? "chain" : "model";
+}
+
+const char *model_id_member(const struct fleet_model *m)
+{
+    return m->chain ? "chain_id" : "model_id";
+}
+
 static json_t *host(const struct policy *p, const struct fleet_model *m, str environment)
 {
     char text[HOST_BYTES];
 
-    snprintf(text, sizeof(text), "%s-%.*s%s%.*s.%.*s", m->chain ? "chain" : "model", STR_ARG(m->id),
+    snprintf(text, sizeof(text), "%s-%.*s%s%.*s.%.*s", model_kind(m), STR_ARG(m->id),
              environment.n ? "-" : "", STR_ARG(environment), STR_ARG(p->catalog->domain));
     return json_string(text);
 }
@@ -194,6 +204,35 @@ json_t *model_json(const struct policy *p, const struct fleet_model *m)
         "instance_type_name",
         render_str(instance_type_find(current ? current->instance_type : STR(""))->name),
         "team_name", team_name(p->fleet, m->team), "team_id", render_str(m->team), "hosts", hosts);
+}
+
+/* What the model with that id is called in what belongs to it. */
+static const char *id_member(const struct fleet *f, str model)
+{
+    const struct fleet_model *m = fleet_find_model(f, model);
+
+    return m ? model_id_member(m) : "model_id";
+}
+
+/* --- chains: one chainlet each, the entry, which is named as the chain */
+
+static json_t *chainlet_json(const struct fleet_model *m, const struct fleet_deployment *d,
+                             json_int_t active)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "id", render_str(d->id), "name",
+                     render_str(m->name), "autoscaling_settings",
+                     d->has_autoscaling ? autoscaling_json(&d->autoscaling) : json_null(),
+                     "instance_type_name", render_str(instance_type_find(d->instance_type)->name),
+                     "active_replica_count", active, "status",
+                     render_str(fleet_status_name(d->status)));
+}
+
+json_t *chainlet_settings_json(const struct fleet_model *m, const struct fleet_environment *e,
+                               str instance_type)
+{
+    return json_pack("{s:o, s:o, s:o}", "chainlet_name", render_str(m->name),
+                     "autoscaling_settings", autoscaling_json(&e->autoscaling), "instance_type",
+                     instance_type_json(instance_type_find(instance_type)));
 }
 
 /* --- deployments */
@@ -238,14 +277,16 @@ static bool is_production(const struct fleet *f, const struct fleet_deployment *
 
 json_t *deployment_json(const struct policy *p, const struct fleet_deployment *d)
 {
+    const struct fleet_model *m = fleet_find_model(p->fleet, d->model);
     json_int_t active;
     json_t *regions = regions_of(p->fleet, d, &active);
     json_t *value = json_pack(
         "{s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:I, s:o, s:o, s:o, s:o}", "id", render_str(d->id),
-        "created_at", render_time(d->created_ns), "name", render_str(d->name), "model_id",
-        render_str(d->model), "is_production", (int)is_production(p->fleet, d), "is_development",
-        (int)d->development, "status", render_str(fleet_status_name(d->status)),
-        "active_replica_count", active, "autoscaling_settings",
+        "created_at", render_time(d->created_ns), "name", render_str(d->name),
+        id_member(p->fleet, d->model), render_str(d->model), "is_production",
+        (int)is_production(p->fleet, d), "is_development", (int)d->development, "status",
+        render_str(fleet_status_name(d->status)), "active_replica_count", active,
+        "autoscaling_settings",
         d->has_autoscaling ? autoscaling_json(&d->autoscaling) : json_null(), "instance_type_name",
         text_or_null(d->instance_type), "environment", text_or_null(d->environment), "labels",
         d->labels.n ? render_stored(d->labels) : json_null());
@@ -257,6 +298,8 @@ json_t *deployment_json(const struct policy *p, const struct fleet_deployment *d
     json_object_set_new(value, "copied_from", text_or_null(d->copied_from));
     json_object_set_new(value, "regions", regions);
     json_object_set_new(value, "region_rule", rule_or_null(d->rule));
+    if (m && m->chain)
+        json_object_set_new(value, "chainlets", json_pack("[o]", chainlet_json(m, d, active)));
     return value;
 }
 
@@ -362,19 +405,23 @@ json_t *environment_json(const struct policy *p, const struct fleet_environment 
     const struct fleet_promotion *promotion = fleet_find_promotion(p->fleet, e->promotion);
     const struct fleet_promotion *last = fleet_find_promotion(p->fleet, e->last_promotion);
     const struct fleet_deployment *current = fleet_find_deployment(p->fleet, e->current);
+    const struct fleet_model *m = fleet_find_model(p->fleet, e->model);
     str type = e->instance_type.n ? e->instance_type : current ? current->instance_type : STR("");
-    json_t *value =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", render_str(e->name),
-                  "created_at", render_time(e->created_ns), "model_id", render_str(e->model),
-                  "current_deployment", deployment_or_null(p, e->current), "candidate_deployment",
-                  deployment_or_null(p, promotion ? promotion->candidate : STR("")),
-                  "in_progress_promotion", promotion ? in_progress(promotion) : json_null(),
-                  "autoscaling_settings", autoscaling_json(&e->autoscaling), "promotion_settings",
-                  promotion_settings_json(&e->promotion_settings), "instance_type",
-                  instance_type_json(instance_type_find(type)));
+    json_t *value = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", render_str(e->name), "created_at",
+        render_time(e->created_ns), id_member(p->fleet, e->model), render_str(e->model),
+        "current_deployment", deployment_or_null(p, e->current), "candidate_deployment",
+        deployment_or_null(p, promotion ? promotion->candidate : STR("")), "in_progress_promotion",
+        promotion ? in_progress(promotion) : json_null(), "autoscaling_settings",
+        autoscaling_json(&e->autoscaling), "promotion_settings",
+        promotion_settings_json(&e->promotion_settings), "instance_type",
+        instance_type_json(instance_type_find(type)));
 
     json_object_set_new(value, "last_promotion", last ? promotion_json(p, last) : json_null());
     json_object_set_new(value, "region_rule", rule_or_null(group ? group->rule : STR("")));
     json_object_set_new(value, "hosts", hosts_of(p, e, group));
+    if (m && m->chain)
+        json_object_set_new(value, "chainlet_settings",
+                            json_pack("[o]", chainlet_settings_json(m, e, type)));
     return value;
 }

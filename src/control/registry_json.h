@@ -20,6 +20,14 @@ json_t *promotion_json(const struct policy *p, const struct fleet_promotion *pro
 json_t *plan_json(const struct fleet_plan *plan, str environment, str deployment);
 json_t *environment_json(const struct policy *p, const struct fleet_environment *e);
 
+/* "model" or "chain"; and the member that names it in what it has: "model_id" or "chain_id". */
+const char *model_kind(const struct fleet_model *m);
+const char *model_id_member(const struct fleet_model *m);
+
+/* What an environment says of a chain's chainlet. */
+json_t *chainlet_settings_json(const struct fleet_model *m, const struct fleet_environment *e,
+                               str instance_type);
+
 /* A group of a team; `group` NULL: nobody has said anything about that name. */
 json_t *group_json(const struct policy *p, const struct fleet_team *team, str name,
                    const struct fleet_group *group);

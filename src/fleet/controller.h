@@ -115,6 +115,14 @@ enum fleet_outcome fleet_set_environment(struct fleet *f, const struct fleet_wor
                                          const struct fleet_promotion_settings *promotion,
                                          struct fleet_problem *problem);
 
+/* For what will run in it. Where something runs in it with another type, that is promoted anew with
+ * this one, and the environment has the type once that has succeeded; else *ret_promotion is NULL.
+ * FLEET_UNCHANGED where it has the type already. */
+enum fleet_outcome fleet_set_instance_type(struct fleet *f, const struct fleet_world *w,
+                                           struct fleet_environment *e, str type,
+                                           struct fleet_promotion **ret_promotion,
+                                           struct fleet_problem *problem);
+
 /* Makes the group if need be. A rule (canonical, "" for none) that no longer holds what runs:
  * replicas outside stop at once and others are placed inside; an environment whose rule no plane
  * meets keeps nothing running. */
@@ -192,6 +200,7 @@ struct fleet_promote {
     str deployment;
     bool scale_down_previous;
     bool preserve_environment_instance_type;
+    str instance_type; /* "" : as the member before says */
 };
 
 /* What a promotion or push would do: the same function decides it for a dry run and for real. */

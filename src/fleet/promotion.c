@@ -57,17 +57,15 @@ static bool is_wider(const struct fleet *f, const struct fleet_world *w, str pla
 
 static enum reason reason_of(const struct fleet *f, const struct fleet_world *w,
                              const struct fleet_environment *e, const struct fleet_deployment *d,
-                             bool preserve)
+                             str type)
 {
-    str type = promotion_instance_type(f, e, d->instance_type, preserve);
-
     if (d->development)
         return REASON_DEVELOPMENT;
     if (d->environment.n && !str_eq(d->environment, e->name))
         return REASON_ELSEWHERE;
     if (is_wider(f, w, d->rule, rule_of(f, e)))
         return REASON_RULE;
-    if (!str_eq(fleet_instance_type(type), fleet_instance_type(d->instance_type)))
+    if (!str_eq(type, fleet_instance_type(d->instance_type)))
         return REASON_INSTANCE_TYPE;
     return e->promotion_settings.redeploy_on_promotion ? REASON_SETTING : REASON_REUSED;
 }
@@ -161,13 +159,15 @@ struct fleet_plan promotion_plan(const struct fleet *f, const struct fleet_envir
                                  const struct fleet_deployment *d,
                                  const struct fleet_promote *promote)
 {
-    bool preserve = promote->preserve_environment_instance_type;
+    str type = promote->instance_type.n
+                   ? promote->instance_type
+                   : promotion_instance_type(f, e, d->instance_type,
+                                             promote->preserve_environment_instance_type);
 
     return (struct fleet_plan){
         .previous = e->current,
         .rule = rule_of(f, e),
-        .instance_type =
-            fleet_instance_type(promotion_instance_type(f, e, d->instance_type, preserve)),
+        .instance_type = fleet_instance_type(type),
         .autoscaling = e->autoscaling,
         .cleanup =
             promote->scale_down_previous ? e->promotion_settings.cleanup_strategy : CLEANUP_KEEP,
@@ -189,14 +189,13 @@ static enum fleet_outcome decide(const struct fleet *f, const struct fleet_world
         return outcome;
     const struct fleet_environment *e = parts->environment;
     const struct fleet_deployment *d = parts->source;
-    bool preserve = promote->preserve_environment_instance_type;
-    parts->reason = reason_of(f, w, e, d, preserve);
+    *plan = promotion_plan(f, e, d, promote);
+    parts->reason = reason_of(f, w, e, d, plan->instance_type);
     if (parts->reason == REASON_REUSED && str_eq(e->current, d->id)) {
         problem_say(problem, "deployment_id", "deployment %.*s is current in %.*s already",
                     STR_ARG(d->id), STR_ARG(e->name));
         return FLEET_CONFLICT;
     }
-    *plan = promotion_plan(f, e, d, promote);
     plan->redeploys = parts->reason != REASON_REUSED;
     plan->reason = reasons[parts->reason];
     bool enough = !plan->redeploys && deployment_ready_replicas(f, d) >= plan->replicas;
@@ -287,7 +286,8 @@ struct fleet_promotion *promotion_begin(struct fleet *f, const struct fleet_worl
     p->redeployed = candidate != source;
     p->pushed = str_eq(reason, promotion_reason_pushed);
     p->scale_down_previous = promote->scale_down_previous;
-    p->preserve_instance_type = promote->preserve_environment_instance_type;
+    p->preserve_instance_type =
+        promote->preserve_environment_instance_type && promote->instance_type.n == 0;
     p->candidate_replicas = promotion_replicas(f, e, candidate->source);
     p->status = PROMOTION_RELEASING;
     p->started_ns = w->now_ns;
@@ -313,6 +313,30 @@ enum fleet_outcome fleet_promote(struct fleet *f, const struct fleet_world *w,
     if (!plan.redeploys)
         reuse(f, w, candidate, e, *ret_promotion);
     return settled(f, w);
+}
+
+enum fleet_outcome fleet_set_instance_type(struct fleet *f, const struct fleet_world *w,
+                                           struct fleet_environment *e, str type,
+                                           struct fleet_promotion **ret_promotion,
+                                           struct fleet_problem *problem)
+{
+    const struct fleet_deployment *d = fleet_find_deployment(f, e->current);
+    enum fleet_outcome outcome = promotion_refusal(e, problem);
+
+    *ret_promotion = NULL;
+    if (outcome != FLEET_OK)
+        return outcome;
+    if (d && !str_eq(fleet_instance_type(d->instance_type), type))
+        return fleet_promote(f, w,
+                             &(struct fleet_promote){.environment = e->object.key,
+                                                     .deployment = d->id,
+                                                     .scale_down_previous = true,
+                                                     .instance_type = type},
+                             ret_promotion, problem);
+    if (str_eq(e->instance_type, type))
+        return FLEET_UNCHANGED;
+    fleet_set_str(&fleet_edit(f, e)->instance_type, type);
+    return FLEET_OK;
 }
 
 /* --- the end */

@@ -27,7 +27,7 @@ def test_the_table_of_metrics_is_the_programs():
 
 def routes_of_the_program():
     source = (ROOT / "src/control/api_table.c").read_text()
-    return set(re.findall(r'\{"([A-Z]+)", "(/[^"]+)"', source))
+    return set(re.findall(r'\{"([A-Z]+)",\s+"(/[^"]+)"', source))
 
 
 def routes_of_the_manual():

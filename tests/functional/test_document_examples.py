@@ -144,3 +144,22 @@ def test_a_name_in_tls_that_is_not_the_hosts_is_misdirected(server, model):
          "-H", f"Host: model-{other}-prod-us.{DOMAIN}", "-H", f"Authorization: Api-Key {KEY}", "-d", "{}",
          f"https://model-{model}-prod-us.{DOMAIN}:{server.port}/predict"], capture_output=True, text=True, timeout=60)
     assert done.stdout == "421", done
+
+
+def test_a_chain_over_tls(server, model):
+    """run_remote on both hosts; who asked for one environment in TLS may not ask for another, or for a model, inside."""
+    pushed = server.push(package(server.config.parent, "entry", MODEL), "--chain", "flow", "--environment", "prod-us", "--wait")
+    chain = f"chain-{pushed['chain_id']}"
+
+    def curl(name, path, host=None):
+        command = ["curl", "-s", "-w", "%{http_code}", "--cacert", str(server.config.parent / "cert.pem"), "-H", f"Authorization: Api-Key {KEY}"]
+        command += ["-H", f"Host: {host}.{DOMAIN}"] if host else []
+        command += ["-d", '{"prompt": "Hello, world!"}', f"https://{name}.{DOMAIN}:{server.port}{path}"]
+        out = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+        return int(out[-3:]), out[:-3]
+
+    for name, path in ((chain, "/environments/prod-us/run_remote"), (f"{chain}-prod-us", "/run_remote")):
+        status, body = curl(name, path)
+        assert status == 200 and json.loads(body)["prompt"] == "Hello, world!", (name, body)
+    assert curl(f"{chain}-prod-us", "/run_remote", f"model-{model}-prod-us")[0] == 421
+    assert curl(f"model-{model}-prod-us", "/run_remote", f"{chain}-prod-us")[0] == 421
