@@ -30,6 +30,7 @@ enum { CLI_OK = EXIT_SUCCESS, CLI_FAILED = EXIT_FAILURE, CLI_USAGE = 2 };
     X(region, "region", "list regions")                                                            \
     X(push, "push", "deploy a Truss package")                                                      \
     X(models, "models", "list, make and delete models")                                            \
+    X(chains, "chains", "list, make and delete chains")                                            \
     X(deployments, "deployments", "list deployments, stop, start and promote them")                \
     X(env, "env", "make environments, change their settings, promote to them")                     \
     X(group, "group", "region rules and restrictions of environment names")                        \

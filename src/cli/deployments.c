@@ -22,7 +22,7 @@ static int run_list(int argc, char **argv)
     static const struct registry_table table = {head, members, COUNT_OF(head)};
 
     return registry_run_list(&(struct registry_list){.usage = "ambit deployments list MODEL",
-                                                     .path = "/v1/models/{}/deployments",
+                                                     .path = "/v1/{model}/deployments",
                                                      .table = &table},
                              argc, argv);
 }
@@ -35,7 +35,7 @@ static int run_get(int argc, char **argv)
             .about = "A deployment is named by its id or its name, or \"production\" or "
                      "\"development\",\nhere and in all other commands.",
             .method = "GET",
-            .path = "/v1/models/{}/deployments/{}"},
+            .path = "/v1/{model}/deployments/{}"},
         argc, argv);
 }
 
@@ -45,7 +45,7 @@ static int run_activate(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit deployments activate MODEL DEPLOYMENT",
                                 .about = "Starts a deployment that was deactivated.",
                                 .method = "POST",
-                                .path = "/v1/models/{}/deployments/{}/activate",
+                                .path = "/v1/{model}/deployments/{}/activate",
                                 .done = "activated"},
         argc, argv);
 }
@@ -57,7 +57,7 @@ static int run_deactivate(int argc, char **argv)
             .usage = "ambit deployments deactivate MODEL DEPLOYMENT",
             .about = "Stops it: it answers 404 and uses nothing until it is activated.",
             .method = "POST",
-            .path = "/v1/models/{}/deployments/{}/deactivate",
+            .path = "/v1/{model}/deployments/{}/deactivate",
             .done = "deactivated"},
         argc, argv);
 }
@@ -69,7 +69,7 @@ static int run_wake(int argc, char **argv)
                                 .about =
                                     "Has one that is scaled to zero start before a request comes.",
                                 .method = "POST",
-                                .path = "/v1/models/{}/deployments/{}/wake",
+                                .path = "/v1/{model}/deployments/{}/wake",
                                 .done = "woken"},
         argc, argv);
 }
@@ -81,7 +81,7 @@ static int run_delete(int argc, char **argv)
             .usage = "ambit deployments delete MODEL DEPLOYMENT",
             .about = "Refused while it is in an environment, and for a model's only deployment.",
             .method = "DELETE",
-            .path = "/v1/models/{}/deployments/{}",
+            .path = "/v1/{model}/deployments/{}",
             .done = "deleted"},
         argc, argv);
 }
@@ -101,7 +101,7 @@ static int run_retry(int argc, char **argv)
     return registry_run(&(struct registry_verb){.usage = "ambit deployments retry MODEL DEPLOYMENT",
                                                 .about = "Builds or starts a failed one again.",
                                                 .method = "POST",
-                                                .path = "/v1/models/{}/deployments/{}/retry",
+                                                .path = "/v1/{model}/deployments/{}/retry",
                                                 .print = print_retry},
                         argc, argv);
 }
@@ -122,7 +122,7 @@ static int run_config(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit deployments config MODEL DEPLOYMENT",
                                 .about = "The config.yaml that it was pushed with.",
                                 .method = "GET",
-                                .path = "/v1/models/{}/deployments/{}/config",
+                                .path = "/v1/{model}/deployments/{}/config",
                                 .print = print_config},
         argc, argv);
 }
@@ -150,7 +150,7 @@ static int run_update(int argc, char **argv)
                                 .about = "Changes its autoscaling until its environment says "
                                          "otherwise.",
                                 .method = "PATCH",
-                                .path = "/v1/models/{}/deployments/{}/autoscaling_settings",
+                                .path = "/v1/{model}/deployments/{}/autoscaling_settings",
                                 .options = options,
                                 .n_options = COUNT_OF(options),
                                 .body = update_body,
@@ -192,7 +192,7 @@ static int run_promote(int argc, char **argv)
                                 .about = "Promotes it to production. For other environments, for "
                                          "a plan, and for waiting: `ambit env promote`.",
                                 .method = "POST",
-                                .path = "/v1/models/{}/deployments/{}/promote",
+                                .path = "/v1/{model}/deployments/{}/promote",
                                 .options = options,
                                 .n_options = COUNT_OF(options),
                                 .body = promote_body,
@@ -212,7 +212,7 @@ static int run_replicas(int argc, char **argv)
     return registry_run_list(
         &(struct registry_list){.usage = "ambit deployments replicas MODEL DEPLOYMENT",
                                 .about = "Its replicas, with the plane and region of each one.",
-                                .path = "/v1/models/{}/deployments/{}/replicas",
+                                .path = "/v1/{model}/deployments/{}/replicas",
                                 .table = &table},
         argc, argv);
 }
@@ -223,7 +223,7 @@ static int run_terminate(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit deployments terminate MODEL DEPLOYMENT REPLICA",
                                 .about = "Ends one replica; another one takes its place.",
                                 .method = "DELETE",
-                                .path = "/v1/models/{}/deployments/{}/replicas/{}",
+                                .path = "/v1/{model}/deployments/{}/replicas/{}",
                                 .done = "terminated"},
         argc, argv);
 }

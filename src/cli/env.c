@@ -22,7 +22,7 @@ static int run_list(int argc, char **argv)
     static const struct registry_table table = {head, members, COUNT_OF(head)};
 
     return registry_run_list(&(struct registry_list){.usage = "ambit env list MODEL",
-                                                     .path = "/v1/models/{}/environments",
+                                                     .path = "/v1/{model}/environments",
                                                      .table = &table},
                              argc, argv);
 }
@@ -31,7 +31,7 @@ static int run_get(int argc, char **argv)
 {
     return registry_run(&(struct registry_verb){.usage = "ambit env get MODEL ENVIRONMENT",
                                                 .method = "GET",
-                                                .path = "/v1/models/{}/environments/{}"},
+                                                .path = "/v1/{model}/environments/{}"},
                         argc, argv);
 }
 
@@ -43,7 +43,7 @@ static int run_delete(int argc, char **argv)
             .about = "Its calls answer 404 from then on, and it uses nothing. Production can't be "
                      "deleted.",
             .method = "DELETE",
-            .path = "/v1/models/{}/environments/{}",
+            .path = "/v1/{model}/environments/{}",
             .done = "deleted"},
         argc, argv);
 }
@@ -54,7 +54,7 @@ static int run_activate(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit env activate MODEL ENVIRONMENT",
                                 .about = "Starts its deployment after `ambit env deactivate`.",
                                 .method = "POST",
-                                .path = "/v1/models/{}/environments/{}/activate",
+                                .path = "/v1/{model}/environments/{}/activate",
                                 .done = "activated"},
         argc, argv);
 }
@@ -64,7 +64,7 @@ static int run_deactivate(int argc, char **argv)
     return registry_run(&(struct registry_verb){.usage = "ambit env deactivate MODEL ENVIRONMENT",
                                                 .about = "Stops its deployment.",
                                                 .method = "POST",
-                                                .path = "/v1/models/{}/environments/{}/deactivate",
+                                                .path = "/v1/{model}/environments/{}/deactivate",
                                                 .done = "deactivated"},
                         argc, argv);
 }
@@ -81,7 +81,7 @@ static int run_promotions(int argc, char **argv)
     return registry_run_list(
         &(struct registry_list){.usage = "ambit env promotions MODEL ENVIRONMENT",
                                 .about = "The promotions to it, newest first.",
-                                .path = "/v1/models/{}/environments/{}/promotions",
+                                .path = "/v1/{model}/environments/{}/promotions",
                                 .table = &table},
         argc, argv);
 }
@@ -93,7 +93,7 @@ static int run_cancel(int argc, char **argv)
                                 .about = "Cancels the promotion that is in progress: traffic, "
                                          "settings and replicas stay as they were.",
                                 .method = "POST",
-                                .path = "/v1/models/{}/environments/{}/cancel_promotion",
+                                .path = "/v1/{model}/environments/{}/cancel_promotion",
                                 .print = registry_print_status},
         argc, argv);
 }
@@ -120,7 +120,7 @@ static int run_update(int argc, char **argv)
         &(struct registry_verb){.usage = "ambit env update MODEL ENVIRONMENT OPTION ...",
                                 .about = "Changes what is said and leaves the rest.",
                                 .method = "PATCH",
-                                .path = "/v1/models/{}/environments/{}",
+                                .path = "/v1/{model}/environments/{}",
                                 .options = options,
                                 .n_options = COUNT_OF(options),
                                 .body = update_body,
@@ -145,13 +145,13 @@ static int create(const char *command, const struct create_words *w, const char 
     json_t *body = json_pack("{s:s}", "name", name), *answer = NULL;
     int status = env_settings_put(command, &w->settings, body);
     CLEANUP_FREE char *model =
-        status == CLI_OK ? registry_model_id(command, w->team, model_word) : NULL;
+        status == CLI_OK ? registry_model_path(command, w->team, model_word) : NULL;
 
     if (status == CLI_OK)
         status = CLI_FAILED;
     if (model) {
         CLEANUP_FREE char *path =
-            registry_path("/v1/models/{}/environments", (const char *const[]){model});
+            registry_path("/v1/{model}/environments", (const char *const[]){model});
 
         status = client_call(command, "POST", path, body, &answer);
     }

@@ -65,7 +65,7 @@ static int wait_for(const char *command, const struct words *w, const char *mode
 static int send(const char *command, const struct words *w, const char *model, json_t *source)
 {
     CLEANUP_FREE char *path =
-        registry_path("/v1/models/{}/deployments", (const char *const[]){model});
+        registry_path("/v1/{model}/deployments", (const char *const[]){model});
     json_t *body = json_pack("{s:O}", "source", source), *answer = NULL;
     int status = client_call(command, "POST", path, body, &answer);
 
@@ -85,7 +85,7 @@ static int create(const char *command, const struct words *w, const char *model_
         json_pack("{s:s, s:s, s:s}", "kind", "external", "url", w->url, "region", w->region);
     int status = put_credential(command, w, source);
     CLEANUP_FREE char *model =
-        status == CLI_OK ? registry_model_id(command, w->team, model_word) : NULL;
+        status == CLI_OK ? registry_model_path(command, w->team, model_word) : NULL;
 
     put(source, "environment_name", w->environment);
     put(source, "deployment_name", w->name);

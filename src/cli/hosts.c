@@ -1,7 +1,7 @@
 /*
- * `ambit hosts`: the names of all models' hosts, and of the regional ones of environments with a
- * region rule. Names below localhost resolve by themselves in most programs; for the others there
- * are lines for /etc/hosts.
+ * `ambit hosts`: the names of all models' and chains' hosts, and of the regional ones of
+ * environments with a region rule. Names below localhost resolve by themselves in most programs;
+ * for the others there are lines for /etc/hosts.
  */
 
 #include "base/mem.h"
@@ -40,8 +40,9 @@ static bool is_in(const json_t *hosts, const json_t *host)
 /* The model's own hosts, then those that only an environment has. */
 static int add_model(const char *command, const json_t *model, json_t *rows)
 {
+    CLEANUP_FREE char *model_path = registry_path_of_model(model);
     CLEANUP_FREE char *path =
-        registry_path("/v1/models/{}/environments", (const char *const[]){table_text(model, "id")});
+        registry_path("/v1/{model}/environments", (const char *const[]){model_path});
     json_t *environments = registry_rows(command, path), *environment, *host;
     const json_t *own = json_object_get(model, "hosts");
     size_t i, k;
@@ -81,8 +82,7 @@ static void print(const struct words *w, const json_t *rows)
 
 static int run(const char *command, const struct words *w)
 {
-    CLEANUP_FREE char *path = registry_collection(w->team, "models");
-    json_t *models = registry_rows(command, path), *rows = json_array(), *model;
+    json_t *models = registry_models(command, w->team), *rows = json_array(), *model;
     int status = models ? CLI_OK : CLI_FAILED;
     size_t i;
 

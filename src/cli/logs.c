@@ -21,9 +21,9 @@ struct words {
 
 static char *log_path(const char *model, const char *kind, const char *name)
 {
-    return !strcmp(kind, "environment") ? registry_path("/v1/models/{}/environments/{}/logs",
+    return !strcmp(kind, "environment") ? registry_path("/v1/{model}/environments/{}/logs",
                                                         (const char *const[]){model, name})
-                                        : registry_path("/v1/models/{}/deployments/{}/logs",
+                                        : registry_path("/v1/{model}/deployments/{}/logs",
                                                         (const char *const[]){model, name});
 }
 
@@ -39,7 +39,7 @@ static bool is_before(const json_t *a, const json_t *b)
 static char *newest_path(const char *command, const char *model)
 {
     CLEANUP_FREE char *path =
-        registry_path("/v1/models/{}/deployments", (const char *const[]){model});
+        registry_path("/v1/{model}/deployments", (const char *const[]){model});
     json_t *rows = registry_rows(command, path), *row, *newest = NULL;
     char *found = NULL;
     size_t i;
@@ -123,7 +123,7 @@ static const char *conflict_of(const struct words *w, int operands, int64_t *ret
 
 static int run(const char *command, const char *model_word, struct words *w, int64_t since_s)
 {
-    CLEANUP_FREE char *model = registry_model_id(command, w->team, model_word);
+    CLEANUP_FREE char *model = registry_model_path(command, w->team, model_word);
     CLEANUP_FREE char *path = model ? path_of(command, w, model) : NULL;
     struct log_reader log;
 

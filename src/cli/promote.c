@@ -56,7 +56,7 @@ static void print_answer(const struct words *w, const json_t *answer)
 
 static int promote(const char *command, const struct words *w)
 {
-    CLEANUP_FREE char *model = registry_model_id(command, w->team, w->model);
+    CLEANUP_FREE char *model = registry_model_path(command, w->team, w->model);
     const char *path_words[] = {model, w->environment};
     json_t *body, *answer = NULL;
 
@@ -64,7 +64,7 @@ static int promote(const char *command, const struct words *w)
         model ? registry_deployment_id(command, model, w->deployment) : NULL;
     if (!deployment)
         return CLI_FAILED;
-    CLEANUP_FREE char *path = registry_path("/v1/models/{}/environments/{}/promote", path_words);
+    CLEANUP_FREE char *path = registry_path("/v1/{model}/environments/{}/promote", path_words);
     body = body_of(w, deployment);
     int status = client_call(command, "POST", path, body, &answer);
     if (status == CLI_OK)

@@ -25,6 +25,8 @@ struct push {
     struct push_words words;
     struct push_package package;
     json_t *model; /* NULL: it is new */
+    char *path;    /* of the model, once it is there */
+    bool chain;    /* the model is a chain */
     enum place place;
     json_t *deployment;  /* once it is made */
     json_t *environment; /* the same, where there is one */
@@ -50,8 +52,8 @@ static long exists(const struct push *p, const char *path)
 
 static long environment_exists(const struct push *p)
 {
-    const char *words[] = {table_text(p->model, "id"), p->words.environment};
-    CLEANUP_FREE char *path = registry_path("/v1/models/{}/environments/{}", words);
+    const char *words[] = {p->path, p->words.environment};
+    CLEANUP_FREE char *path = registry_path("/v1/{model}/environments/{}", words);
 
     return exists(p, path);
 }
@@ -66,18 +68,23 @@ static long group_exists(const struct push *p)
     return exists(p, path);
 }
 
+static const char *kind_of(const struct push *p)
+{
+    return p->chain ? "chain" : "model";
+}
+
 static int say_how_to_make_it(const struct push *p)
 {
     const char *environment = p->words.environment, *model = p->package.model_name;
 
     fprintf(stderr,
-            "ambit %s: model \"%s\" has no environment \"%s\", and there is no environment group "
+            "ambit %s: %s \"%s\" has no environment \"%s\", and there is no environment group "
             "of that name. Make one of them, then push again:\n",
-            p->words.command, model, environment);
+            p->words.command, kind_of(p), model, environment);
     fprintf(stderr, "  ambit group set %s --allow eu    with a region rule, for every model\n",
             environment);
     if (!p->model)
-        fprintf(stderr, "  ambit models create %s && \\\n", model);
+        fprintf(stderr, "  ambit %ss create %s && \\\n", kind_of(p), model);
     fprintf(stderr, "  ambit env create %s %s    without one\n", model, environment);
     return CLI_FAILED;
 }
@@ -146,15 +153,25 @@ static json_t *source_of(const struct push *p)
                      "deployment", deployment);
 }
 
+/* Takes the reference; NULL: there is none yet. */
+static void take_model(struct push *p, json_t *model)
+{
+    if (model)
+        json_object_set_new(model, "collection", json_string(p->chain ? "chains" : "models"));
+    json_decref(p->model);
+    mem_free(p->path);
+    p->model = model;
+    p->path = model ? registry_path_of_model(model) : NULL;
+}
+
 /* The server makes what is new in the same change: all of it, or nothing. With --dry-run it makes
  * nothing, and answers with the plan. */
 static int send(const struct push *p, json_t **ret_answer)
 {
     json_t *source = source_of(p), *answer = NULL;
-    CLEANUP_FREE char *path = p->model
-                                  ? registry_path("/v1/models/{}/deployments",
-                                                  (const char *const[]){table_text(p->model, "id")})
-                                  : registry_collection(p->words.team, "models");
+    CLEANUP_FREE char *path =
+        p->model ? registry_path("/v1/{model}/deployments", (const char *const[]){p->path})
+                 : registry_collection(p->words.team, p->chain ? "chains" : "models");
     long http = 0;
 
     if (!p->model)
@@ -186,8 +203,7 @@ static int make_deployment(struct push *p)
         return status;
     client_warn_if_pending(p->words.command, answer);
     p->deployment = json_incref(json_object_get(answer, "deployment"));
-    json_decref(p->model);
-    p->model = json_incref(json_object_get(answer, "model"));
+    take_model(p, json_incref(json_object_get(answer, kind_of(p))));
     json_decref(answer);
     return CLI_OK;
 }
@@ -206,15 +222,16 @@ static void print_plan(const struct push *p, json_t *plan)
     const struct package_about *about = &p->package.about;
 
     if (p->words.as_json) {
-        json_object_set(plan, "model_id", json_object_get(p->model, "id"));
-        json_object_set_new(plan, "model_name", json_string(p->package.model_name));
+        json_object_set(plan, p->chain ? "chain_id" : "model_id", json_object_get(p->model, "id"));
+        json_object_set_new(plan, p->chain ? "chain_name" : "model_name",
+                            json_string(p->package.model_name));
         json_object_set_new(plan, "package", json_string(about->sha256));
         client_print_json(plan);
         return;
     }
     printf("package      %u files, %llu bytes packed, SHA-256 %s\n", about->files,
            (unsigned long long)about->archive_bytes, about->sha256);
-    printf("model        %s (%s)\n", p->package.model_name,
+    printf("%-12s %s (%s)\n", kind_of(p), p->package.model_name,
            p->model ? table_text(p->model, "id") : "new: it would be made");
     if (p->words.environment)
         printf("environment  %s%s\n", p->words.environment,
@@ -239,7 +256,7 @@ static int say_plan(const struct push *p)
 
 static json_t *get(const struct push *p, const char *pattern, const char *last)
 {
-    const char *words[] = {table_text(p->model, "id"), last};
+    const char *words[] = {p->path, last};
     CLEANUP_FREE char *path = registry_path(pattern, words);
     json_t *answer = NULL;
 
@@ -283,7 +300,7 @@ static void print_text(const struct push *p)
     const json_t *hosts = hosts_of(p), *host;
     size_t i;
 
-    printf("%-12s %s  %s\n", "model", table_text(p->model, "id"), table_text(p->model, "name"));
+    printf("%-12s %s  %s\n", kind_of(p), table_text(p->model, "id"), table_text(p->model, "name"));
     printf("%-12s %s  %s\n", "deployment", table_text(p->deployment, "id"),
            table_text(p->deployment, "name"));
     if (p->words.environment)
@@ -298,13 +315,14 @@ static void print_text(const struct push *p)
 
 static void print_json(const struct push *p)
 {
-    json_t *now = get(p, "/v1/models/{}/deployments/{}", table_text(p->deployment, "id"));
-    json_t *value = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:O?}", "model_id", table_text(p->model, "id"),
-        "model_name", table_text(p->model, "name"), "deployment_id",
-        table_text(p->deployment, "id"), "deployment_name", table_text(p->deployment, "name"),
-        "status", table_text(now ? now : p->deployment, "status"), "environment",
-        p->words.environment, "package", p->package.about.sha256, "hosts", hosts_of(p));
+    json_t *now = get(p, "/v1/{model}/deployments/{}", table_text(p->deployment, "id"));
+    json_t *value =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:O?}", p->chain ? "chain_id" : "model_id",
+                  table_text(p->model, "id"), p->chain ? "chain_name" : "model_name",
+                  table_text(p->model, "name"), "deployment_id", table_text(p->deployment, "id"),
+                  "deployment_name", table_text(p->deployment, "name"), "status",
+                  table_text(now ? now : p->deployment, "status"), "environment",
+                  p->words.environment, "package", p->package.about.sha256, "hosts", hosts_of(p));
 
     client_print_json(value);
     json_decref(value);
@@ -323,8 +341,8 @@ static void on_turn(void *ctx)
 static int wait_for(const struct push *p)
 {
     const char *id = table_text(p->deployment, "id");
-    const char *words[] = {table_text(p->model, "id"), id};
-    CLEANUP_FREE char *path = registry_path("/v1/models/{}/deployments/{}/logs", words);
+    const char *words[] = {p->path, id};
+    CLEANUP_FREE char *path = registry_path("/v1/{model}/deployments/{}/logs", words);
     struct log_reader log;
     struct wait wait = {
         .command = p->words.command,
@@ -345,12 +363,27 @@ static int wait_for(const struct push *p)
 
 /* --- all of it */
 
+static int find_model(struct push *p)
+{
+    json_t *model = NULL;
+    int status =
+        registry_find_model(p->words.command, p->words.team, p->package.model_name, &model);
+
+    p->chain = model ? !strcmp(table_text(model, "collection"), "chains") : p->words.chain != NULL;
+    take_model(p, model);
+    if (!model || p->chain || !p->words.chain)
+        return status;
+    fprintf(stderr, "ambit %s: \"%s\" is a model and no chain; push without --chain\n",
+            p->words.command, p->words.chain);
+    return CLI_FAILED;
+}
+
 static int finish(struct push *p)
 {
     int status = CLI_OK;
 
     if (p->words.environment)
-        p->environment = get(p, "/v1/models/{}/environments/{}", p->words.environment);
+        p->environment = get(p, "/v1/{model}/environments/{}", p->words.environment);
     if (!p->words.as_json)
         print_text(p);
     if (p->words.wait)
@@ -365,8 +398,7 @@ static int run(struct push *p)
     int status = push_package_make(&p->words, &p->package);
 
     if (status == CLI_OK)
-        status =
-            registry_find_model(p->words.command, p->words.team, p->package.model_name, &p->model);
+        status = find_model(p);
     if (status == CLI_OK)
         status = find_place(p);
     if (status == CLI_OK && p->words.dry_run)
@@ -388,6 +420,7 @@ int cli_push(int argc, char **argv)
     json_decref(p.environment);
     json_decref(p.deployment);
     json_decref(p.model);
+    mem_free(p.path);
     push_package_deinit(&p.package);
     push_words_deinit(&p.words);
     return status;

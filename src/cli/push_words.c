@@ -6,13 +6,15 @@
 
 #include <stdio.h>
 
-enum { TIMEOUT_MIN_MINUTES = 10, TIMEOUT_MAX_MINUTES = 1440, OPTIONS = 16 };
+enum { TIMEOUT_MIN_MINUTES = 10, TIMEOUT_MAX_MINUTES = 1440, OPTIONS = 17 };
 
 static void list_options(struct push_words *w, struct cli_option ret_options[OPTIONS])
 {
     const struct cli_option options[OPTIONS] = {
         {"model-name", CLI_OPTION_TEXT, &w->model_name, "NAME",
          "the model (default: model_name of config.yaml); made if it is new", 0},
+        {"chain", CLI_OPTION_TEXT, &w->chain, "NAME",
+         "the chain whose entry it is; made if it is new", 0},
         {"team", CLI_OPTION_TEXT, &w->team, "TEAM", "the model's team, by name or id", 0},
         {"environment", CLI_OPTION_TEXT, &w->environment, "NAME",
          "promote it to this environment once it is ready", 0},
@@ -57,6 +59,8 @@ static const char *problem_of(struct push_words *w)
 {
     uint64_t minutes = w->deploy_timeout_minutes;
 
+    if (w->chain && w->model_name)
+        return "--chain and --model-name exclude each other";
     if (w->promote && w->environment)
         return "--promote means --environment production; say one of them";
     if (w->development && (w->environment || w->promote || w->deployment_name || w->no_preserve))
@@ -102,6 +106,8 @@ int push_words_take(struct push_words *w, int argc, char **argv, int *ret_done)
         return CLI_USAGE;
     }
     w->folder = argv[1];
+    if (w->chain)
+        w->model_name = w->chain;
     w->wait = w->wait || w->tail;
     w->as_json = w->as_json || (w->output && !strcmp(w->output, "json"));
     if (w->promote)

@@ -10,7 +10,7 @@
 
 struct push_words {
     const char *command, *folder;
-    const char *model_name, *team, *environment, *deployment_name, *labels_text, *output;
+    const char *model_name, *chain, *team, *environment, *deployment_name, *labels_text, *output;
     uint64_t timeout_s, deploy_timeout_minutes;
     int promote, development, wait, preserve, no_preserve, tail, dry_run, as_json;
 

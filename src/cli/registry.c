@@ -2,7 +2,6 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "cli/naming.h"
 #include "cli/table.h"
 #include "cli/words.h"
 
@@ -28,16 +27,24 @@ static char *copy_of(const char *text)
     return take_text(&copy);
 }
 
+static bool is_model(const char *hole)
+{
+    return str_starts(str_of(hole), STR("{model}"));
+}
+
 char *registry_path(const char *pattern, const char *const *words)
 {
     struct buf path;
     const char *hole;
 
     buf_init(&path, 0);
-    while ((hole = strstr(pattern, "{}"))) {
+    while ((hole = strchr(pattern, '{'))) {
         buf_put(&path, pattern, (size_t)(hole - pattern));
-        client_put_encoded(&path, *words++);
-        pattern = hole + 2;
+        if (is_model(hole))
+            buf_put_str(&path, str_of(*words++));
+        else
+            client_put_encoded(&path, *words++);
+        pattern = strchr(hole, '}') + 1;
     }
     buf_put_str(&path, str_of(pattern));
     return take_text(&path);
@@ -113,133 +120,14 @@ json_t *registry_rows(const char *command, const char *path)
     return NULL;
 }
 
-/* --- models */
-
-int registry_find_model(const char *command, const char *team, const char *word, json_t **ret_model)
-{
-    static const struct naming naming = {.what = "model",
-                                         .id = "id",
-                                         .names = {"name"},
-                                         .told_apart_by = "team_name",
-                                         .advice = "name its team with --team, or its id"};
-    CLEANUP_FREE char *path = registry_collection(team, "models");
-    json_t *models = registry_rows(command, path), *model;
-    bool fine = models && naming_find(&naming, command, models, word, &model);
-
-    if (fine)
-        *ret_model = json_incref(model);
-    json_decref(models);
-    return fine ? CLI_OK : CLI_FAILED;
-}
-
-char *registry_model_id(const char *command, const char *team, const char *word)
-{
-    json_t *model = NULL;
-    char *id = NULL;
-
-    if (registry_find_model(command, team, word, &model) != CLI_OK)
-        return NULL;
-    const char *text = json_string_value(json_object_get(model, "id"));
-    if (text)
-        id = copy_of(text);
-    else
-        fprintf(stderr, "ambit %s: there is no model \"%s\"%s%s; `ambit models list` shows them\n",
-                command, word, team ? " in team " : "", team ? team : "");
-    json_decref(model);
-    return id;
-}
-
-char *registry_deployment_id(const char *command, const char *model, const char *word)
-{
-    static const struct naming naming = {
-        .what = "deployment", .id = "id", .names = {"name"}, .advice = "say which by its id"};
-    CLEANUP_FREE char *path =
-        registry_path("/v1/models/{}/deployments", (const char *const[]){model});
-    json_t *rows = registry_rows(command, path), *row;
-    char *id = NULL;
-
-    if (rows && naming_find(&naming, command, rows, word, &row))
-        id = copy_of(row ? table_text(row, "id") : word);
-    json_decref(rows);
-    return id;
-}
-
-/* Of the user whose key this is. */
-static char *own_id(const char *command)
-{
-    json_t *answer = NULL;
-    char *id = NULL;
-
-    if (client_call(command, "GET", "/v1/users/me", NULL, &answer) == CLI_OK)
-        id = copy_of(table_text(answer, "user_id"));
-    json_decref(answer);
-    return id;
-}
-
-static char *listed_user_id(const char *command, const json_t *users, const char *word)
-{
-    static const struct naming naming = {.what = "user",
-                                         .id = "user_id",
-                                         .names = {"email", "name"},
-                                         .any_case = true,
-                                         .told_apart_by = "email",
-                                         .advice = "say which by e-mail or id"};
-    json_t *row;
-
-    if (!naming_find(&naming, command, users, word, &row))
-        return NULL;
-    if (row)
-        return copy_of(table_text(row, "user_id"));
-    fprintf(stderr, "ambit %s: there is no user \"%s\"; `ambit user list` shows them\n", command,
-            word);
-    return NULL;
-}
-
-/* Without the list, which not every key may read. */
-static bool is_user_id(const char *word)
-{
-    return str_starts(str_of(word), STR("user_")) && !strchr(word, '@');
-}
-
-json_t *registry_user_ids(const char *command, const char *const *words, size_t n)
-{
-    json_t *ids = json_array(), *users = NULL;
-
-    for (size_t i = 0; ids && i < n; i++) {
-        bool listed = !is_user_id(words[i]) && strcmp(words[i], "me") != 0;
-        CLEANUP_FREE char *id = NULL;
-
-        if (listed && !users)
-            users = registry_rows(command, "/v1/users");
-        if (!listed)
-            id = is_user_id(words[i]) ? copy_of(words[i]) : own_id(command);
-        else if (users)
-            id = listed_user_id(command, users, words[i]);
-        if (id) {
-            json_array_append_new(ids, json_string(id));
-        } else {
-            json_decref(ids);
-            ids = NULL;
-        }
-    }
-    json_decref(users);
-    return ids;
-}
-
-char *registry_user_id(const char *command, const char *word)
-{
-    json_t *ids = registry_user_ids(command, &word, 1);
-    char *id = ids ? copy_of(json_string_value(json_array_get(ids, 0))) : NULL;
-
-    json_decref(ids);
-    return id;
-}
+/* --- what is printed */
 
 const json_t *registry_model_of(const json_t *answer)
 {
     const json_t *model = json_object_get(answer, "model");
+    const json_t *chain = json_object_get(answer, "chain");
 
-    return model ? model : answer;
+    return model ? model : chain ? chain : answer;
 }
 
 void registry_print_made(const json_t *object, const char *id, const char *name)
@@ -279,32 +167,33 @@ struct common {
 
 static bool of_a_model(const char *path)
 {
-    return str_starts(str_of(path), STR("/v1/models/{}"));
+    return str_starts(str_of(path), STR("/v1/{model}"));
 }
 
 static int holes_of(const char *pattern)
 {
     int n = 0;
 
-    for (; pattern && (pattern = strstr(pattern, "{}")); pattern += 2)
+    for (; pattern && (pattern = strchr(pattern, '{')); pattern++)
         n++;
     return n;
 }
 
 /* What the "{}" behind a collection's name stands for. */
-static const char *operand_of(str before)
+static const char *operand_of(str before, const char *hole)
 {
     static const struct {
         str collection;
         const char *name;
     } operands[] = {
-        {STR_INIT("/models/"), "a model"},
         {STR_INIT("/environments/"), "an environment"},
         {STR_INIT("/deployments/"), "a deployment"},
         {STR_INIT("/replicas/"), "a replica"},
         {STR_INIT("/users/"), "a user"},
     };
 
+    if (is_model(hole))
+        return "a model";
     for (size_t i = 0; i < COUNT_OF(operands); i++)
         if (str_ends(before, operands[i].collection))
             return operands[i].name;
@@ -320,13 +209,13 @@ static int say_expected(const char *pattern, char ret_text[EXPECTED_BYTES])
 
     assert(wanted <= REGISTRY_OPERANDS_MAX);
     buf_init(&text, 0);
-    for (const char *at = pattern; i < wanted; i++, at += 2) {
-        at = strstr(at, "{}");
+    for (const char *at = pattern; i < wanted; i++, at++) {
+        at = strchr(at, '{');
         buf_printf(&text, "%s%s",
                    !i                ? ""
                    : i == wanted - 1 ? " and "
                                      : ", ",
-                   operand_of(str_make(pattern, (size_t)(at - pattern))));
+                   operand_of(str_make(pattern, (size_t)(at - pattern)), at));
     }
     buf_printf(&text, "%s%c", wanted == 1 ? " is expected, once" : " are expected", '\0');
     snprintf(ret_text, EXPECTED_BYTES, "%s", text.p);
@@ -351,7 +240,7 @@ static char *path_of(const char *pattern, const char *command, char **operands,
     }
     if (!of_a_model(pattern))
         return registry_path(pattern, words);
-    words[0] = model = registry_model_id(command, c->team, operands[0]);
+    words[0] = model = registry_model_path(command, c->team, operands[0]);
     if (!model)
         return NULL;
     if (strstr(pattern, "/deployments/{}")) {

@@ -69,8 +69,7 @@ static enum patience_result get_promotion(const struct wait *w, struct state *s,
 {
     const char *words[] = {w->model, w->environment};
     json_t *answer = NULL, *row, *found = NULL;
-    enum patience_result result =
-        get(s, "/v1/models/{}/environments/{}/promotions", words, &answer);
+    enum patience_result result = get(s, "/v1/{model}/environments/{}/promotions", words, &answer);
     size_t i;
 
     if (result != PATIENCE_ANSWERED)
@@ -93,7 +92,7 @@ static enum patience_result get_promotion(const struct wait *w, struct state *s,
 static void print_last_lines(const struct wait *w)
 {
     const char *words[] = {w->model, w->deployment};
-    CLEANUP_FREE char *path = registry_path("/v1/models/{}/deployments/{}/logs", words);
+    CLEANUP_FREE char *path = registry_path("/v1/{model}/deployments/{}/logs", words);
     json_t *rows = log_last_lines(w->command, path, LAST_LINES);
 
     if (json_array_size(rows))
@@ -165,7 +164,7 @@ static enum verdict look(const struct wait *w, struct state *s)
     if (w->environment)
         result = get_promotion(w, s, &promotion);
     if (result == PATIENCE_ANSWERED)
-        result = get(s, "/v1/models/{}/deployments/{}", words, &deployment);
+        result = get(s, "/v1/{model}/deployments/{}", words, &deployment);
     if (result == PATIENCE_ANSWERED)
         verdict = judge(w, s, deployment, promotion);
     else if (result == PATIENCE_LATER)

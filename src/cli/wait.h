@@ -9,9 +9,11 @@
 #include "cli/client.h"
 
 struct wait {
-    const char *command, *model, *deployment; /* ids */
-    const char *environment;                  /* its promotion there; NULL: the deployment alone */
-    uint64_t timeout_s;                       /* 0: as long as it takes */
+    const char *command;
+    const char *model;       /* its path, as registry_model_path says */
+    const char *deployment;  /* id */
+    const char *environment; /* its promotion there; NULL: the deployment alone */
+    uint64_t timeout_s;      /* 0: as long as it takes */
     /* Shows the log meanwhile, after each answer; NULL: only its last lines, if it fails. */
     void (*on_turn)(void *ctx);
     void *ctx;

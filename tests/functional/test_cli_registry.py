@@ -76,6 +76,8 @@ class Control:
 
 MODEL = {"id": "abcd1234", "name": "echo", "team_name": "default", "team_id": "t1", "hosts": ["model-abcd1234.localhost"]}
 
+CHAIN = {**MODEL, "id": "flow1234", "name": "flow", "hosts": ["chain-flow1234.my-house.example"]}
+
 
 def deployment(status="BUILDING", **members):
     return {"id": "dep0001", "name": "deployment-1", "model_id": "abcd1234", "status": status, "environment": None, **members}
@@ -97,6 +99,8 @@ def control():
     c = Control()
     c.put("GET /v1/models", {"models": [MODEL]})
     c.put("GET /v1/teams/red/models", {"models": [MODEL]})
+    c.put("GET /v1/chains", {"chains": [CHAIN]})
+    c.put("GET /v1/teams/red/chains", {"chains": []})
     c.put("POST /v1/packages", (200, upload))
     c.put("POST /v1/models", {"model": MODEL, "deployment": deployment()})
     c.put("POST /v1/models/abcd1234/deployments", {"model": MODEL, "deployment": deployment()})
@@ -120,15 +124,39 @@ def package(tmp_path):
 # --- push
 
 
-def test_a_chain_is_called_by_another_name(control, package):
-    chain = {**MODEL, "hosts": ["chain-abcd1234.my-house.example"]}
-    control.put("POST /v1/models/abcd1234/deployments", {"model": chain, "deployment": deployment()})
-    assert "chain-abcd1234.my-house.example/deployment/dep0001/run_remote" in control.fine("push", str(package))
-    hosts = ["chain-abcd1234.my-house.example", "chain-abcd1234-prod-eu.my-house.example"]
-    control.put("GET /v1/models/abcd1234/environments/prod-eu", {"name": "prod-eu", "hosts": hosts})
-    out = control.fine("push", str(package), "--environment", "prod-eu")
-    assert "chain-abcd1234.my-house.example/environments/prod-eu/run_remote" in out
-    assert "chain-abcd1234-prod-eu.my-house.example/run_remote" in out
+@pytest.mark.parametrize("words", [("--chain", "flow"), ("--model-name", "flow"), ("--chain", "flow1234")])
+def test_the_entry_of_a_chain_is_pushed_to_the_chain(control, package, words):
+    control.put("POST /v1/chains/flow1234/deployments", {"chain": CHAIN, "deployment": deployment()})
+    out = control.fine("push", str(package), *words)
+    assert "chain-flow1234.my-house.example/deployment/dep0001/run_remote" in out and "chain        flow1234  flow" in out
+    hosts = ["chain-flow1234.my-house.example", "chain-flow1234-prod-eu.my-house.example"]
+    control.put("GET /v1/chains/flow1234/environments/prod-eu", {"name": "prod-eu", "hosts": hosts})
+    out = control.fine("push", str(package), *words, "--environment", "prod-eu")
+    assert "chain-flow1234.my-house.example/environments/prod-eu/run_remote" in out
+    assert "chain-flow1234-prod-eu.my-house.example/run_remote" in out
+    assert not [c for c in control.calls() if "/v1/models/" in c]
+
+
+def test_a_new_chain_is_made_by_a_push(control, package):
+    control.put("POST /v1/chains", {"chain": {**CHAIN, "name": "other"}, "deployment": deployment()})
+    control.put("GET /v1/chains/flow1234/deployments/dep0001", deployment())
+    out = json.loads(control.fine("push", str(package), "--chain", "other", "--json"))
+    assert out["chain_id"] == "flow1234" and out["chain_name"] == "other" and "model_id" not in out
+    [body] = control.sent("POST /v1/chains")
+    assert body["source"]["name"] == "other"
+    for words, expected in ((("--chain", "echo"), "is a model and no chain"), (("--chain", "x", "--model-name", "y"), "exclude each other")):
+        status, _, err = control.run("push", str(package), *words)
+        assert status and expected in err
+
+
+def test_commands_about_models_take_chains(control):
+    control.put("GET /v1/chains/flow1234/environments", {"environments": []})
+    control.put("PATCH /v1/chains/flow1234/environments/prod-eu", {"status": "ACCEPTED", "message": "", "ok": True})
+    control.fine("env", "update", "flow", "prod-eu", "--min-replica", "1")
+    assert control.sent("PATCH /v1/chains/flow1234/environments/prod-eu") == [{"autoscaling_settings": {"min_replica": 1}}]
+    control.put("GET /v1/models/abcd1234/environments", {"environments": []})
+    assert "chain-flow1234.my-house.example" in control.fine("hosts") and "flow1234" in control.fine("chains", "list")
+    assert "flow1234" not in control.fine("models", "list")
 
 
 def test_push_sends_the_folder_and_names_what_was_made(control, package):
@@ -462,7 +490,9 @@ def test_one_asks_about_oneself_and_ids_without_the_list(control):
         ("team create red", "POST /v1/teams", {"name": "red"}),
         ("models create other --team red", "POST /v1/teams/red/models", {"name": "other"}),
         ("user create a@b.c --role TEAM_ADMIN --in-team red", "POST /v1/users", {"email": "a@b.c", "role": "TEAM_ADMIN", "team_ids": ["red"]}),
-        ("models create flow --chain", "POST /v1/models", {"name": "flow", "kind": "chain"}),
+        ("chains create flow", "POST /v1/chains", {"name": "flow"}),
+        ("chains create flow --team red", "POST /v1/teams/red/chains", {"name": "flow"}),
+        ("chains delete flow", "DELETE /v1/chains/flow1234", None),
         (
             "key new shop --type WORKSPACE_INVOKE --model echo --environment prod-eu --region FR --team red",
             "POST /v1/teams/red/api_keys",
@@ -634,6 +664,7 @@ def test_hosts_and_their_lines(control):
         {"name": "prod-eu", "region_rule": {"allow": ["eu"]}, "hosts": [*MODEL["hosts"], "model-abcd1234-prod-eu.localhost"]},
     ]
     control.put("GET /v1/models/abcd1234/environments", {"environments": environments})
+    control.put("GET /v1/chains", {"chains": []})
     assert control.fine("hosts", "--etc-hosts", "--address", "10.0.0.1") == (
         "10.0.0.1 model-abcd1234.localhost\n10.0.0.1 model-abcd1234-prod-eu.localhost\n"
     )

@@ -12,10 +12,10 @@ static void check_path(const char *pattern, const char *const *words, const char
 
 static void test_words_go_into_the_holes_of_a_path(void)
 {
-    const char *words[] = {"abcd1234", "prod-eu"};
+    const char *words[] = {"chains/abcd1234", "prod-eu"};
 
-    check_path("/v1/models/{}/environments/{}", words, "/v1/models/abcd1234/environments/prod-eu");
-    check_path("/v1/models/{}/deployments", words, "/v1/models/abcd1234/deployments");
+    check_path("/v1/{model}/environments/{}", words, "/v1/chains/abcd1234/environments/prod-eu");
+    check_path("/v1/{model}/deployments", words, "/v1/chains/abcd1234/deployments");
     check_path("/v1/teams", NULL, "/v1/teams");
 }
 
@@ -24,8 +24,8 @@ static void test_words_are_encoded(void)
 {
     const char *words[] = {"../x?a=b&c#d", "ü %"};
 
-    check_path("/v1/models/{}/environments/{}", words,
-               "/v1/models/..%2Fx%3Fa%3Db%26c%23d/environments/%C3%BC%20%25");
+    check_path("/v1/teams/{}/environment_groups/{}", words,
+               "/v1/teams/..%2Fx%3Fa%3Db%26c%23d/environment_groups/%C3%BC%20%25");
 }
 
 static void test_a_team_has_its_own_collections(void)
