@@ -1,104 +1,9 @@
-#include "http/server.h"
-#include "unit/http/recorder.h"
-#include "unit/test.h"
+#include "unit/http/served.h"
 
 #include "base/mem.h"
 #include "http/h1_server.h"
 
 /* A client that leaves HTTP, over a socket pair: what our server makes of it. */
-
-static const struct http_server_limits patient = {
-    .head_bytes = 4096,
-    .headers = 32,
-    .head_ms = 60000,
-    .body_idle_ms = 60000,
-    .keep_alive_ms = 60000,
-    .write_idle_ms = 60000,
-};
-
-static struct loop *loop;
-static struct http_server *server;
-static int client = -1;
-static struct buf got; /* what the client has received */
-static bool is_open;   /* nothing says that the server has closed */
-static struct recorder r;
-static size_t n_requests;
-
-static void on_request(void *ctx, struct stream *s, const struct http_head *head,
-                       enum stream_end end)
-{
-    (void)ctx;
-    n_requests++;
-    s->events = &recorder_events;
-    s->ctx = &r;
-    r.s = s;
-    record(&r, end == STREAM_END ? "ask" : "ask more");
-    if (head->upgrade)
-        buf_printf(&r.log, " %.*s", STR_ARG(http_upgrade_name(head->upgrade)));
-}
-
-static void on_bad_request(void *ctx, unsigned status, str detail, struct buf *ret_body)
-{
-    (void)ctx, (void)detail;
-    buf_printf(ret_body, "bad %u", status);
-}
-
-static const struct http_server_handler handler = {.on_request = on_request,
-                                                   .on_bad_request = on_bad_request};
-
-static void begin_with(const struct http_server_limits *limits)
-{
-    int fds[2];
-
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
-    recorder_clear(&r);
-    got.n = 0;
-    server = http_server_new(loop, limits, &handler, NULL);
-    http_server_accept(server, fds[0], NULL);
-    client = fds[1];
-    n_requests = 0;
-    is_open = true;
-}
-
-static void begin(void)
-{
-    begin_with(&patient);
-}
-
-static void finish(void)
-{
-    if (client >= 0)
-        close(client);
-    client = -1;
-    turn_some(loop);
-    if (r.s)
-        recorder_release(&r);
-    turn_some(loop);
-    CHECK_INT(http_server_connections(server), 0);
-    http_server_free(server);
-    recorder_clear(&r);
-    buf_deinit(&got);
-}
-
-static void turn(void)
-{
-    turn_some(loop);
-    is_open = peer_read(client, &got);
-}
-
-static void say(const char *text)
-{
-    peer_send(client, text);
-    turn();
-}
-
-static str received(void)
-{
-    str text = buf_str(&got);
-
-    got.n = 0;
-    return text;
-}
 
 static const struct server_conn *connection(void)
 {
@@ -126,7 +31,7 @@ static void send_101(void)
 static void begin_tunnel(void)
 {
     say(WISH);
-    CHECK_STR(buf_str(&r.log), "ask websocket");
+    CHECK_STR(buf_str(&r.log), "GET / websocket");
     send_101();
     turn();
     CHECK_STR(received(), SWITCHED);
@@ -197,10 +102,10 @@ static void without_a_101_it_stays_http(void)
 {
     begin();
     say(WISH WISH "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    CHECK_STR(buf_str(&r.log), "ask websocket");
+    CHECK_STR(buf_str(&r.log), "GET / websocket");
     answer_200();
     answer_200();
-    CHECK_STR(buf_str(&r.log), "ask websocket,ask websocket,ask");
+    CHECK_STR(buf_str(&r.log), "GET / websocket,GET / websocket,GET /");
     answer_200();
     CHECK(is_open);
     finish();
@@ -352,7 +257,7 @@ static void a_fin_before_the_answer_cancels(void)
     say(WISH "early");
     shutdown(client, SHUT_WR);
     turn();
-    CHECK_STR(buf_str(&r.log), "ask websocket,reset cancelled");
+    CHECK_STR(buf_str(&r.log), "GET / websocket,reset cancelled");
     send_101();
     finish();
 }
@@ -425,7 +330,7 @@ static void no_deadline_of_http_applies(void)
     struct http_server_limits hasty = patient;
 
     hasty.body_idle_ms = hasty.keep_alive_ms = 1;
-    begin_with(&hasty);
+    begin_with(&hasty, SOCK_STREAM);
     begin_tunnel();
     CHECK_INT(connection()->waits_for, WAIT_NOTHING);
     say("x");
