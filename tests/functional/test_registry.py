@@ -540,7 +540,7 @@ def test_a_package_is_of_the_team_that_uploaded_it(world):
 
 
 def test_packages_go_with_what_is_made_from_them(world):
-    r = world("planes: [{name: here, region: scaleway-par-1}]\ndeployments: {package_retention: 2s}\n")
+    r = world("planes: [{name: here, region: scaleway-par-1}]\ndeployments: {package_retention: 2s}\n", external_addresses="")
     used, unused = (r("POST", "/v1/packages", content=content)["sha256"] for content in (b"used", b"unused"))
     source = {"kind": "model_archive", "name": "speech", "package": used, "deployment": {"config": {}}}
     model = r("POST", "/v1/models", {"source": source})["model"]["id"]
