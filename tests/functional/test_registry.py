@@ -725,11 +725,16 @@ def furnish(r, team, sim):
     loose = r.external(model, sim.base(EU2), EU2, deployment_name=f"{name}-loose")["id"]
     promotion = r("GET", f"/v1/models/{model}/environments/{name}-env/promotions")["promotions"][0]["id"]
     replica = r("GET", f"/v1/models/{model}/deployments/{deployment}/replicas")["replicas"][0]["id"]
+    chain = r("POST", f"/v1/teams/{team['id']}/chains", {"name": f"{name}-chain"})["chain"]["id"]
+    source = {"kind": "external", "url": sim.base(EU), "region": EU, "environment_name": f"{name}-env"}
+    entry = r("POST", f"/v1/chains/{chain}/deployments", {"source": source})["deployment"]["id"]
+    chain_promotion = r("GET", f"/v1/chains/{chain}/environments/{name}-env/promotions")["promotions"][0]["id"]
     r("POST", f"/v1/teams/{team['id']}/secrets", {"name": f"{name}-secret", "value": "x"})
     user = r("POST", "/v1/users", {"email": f"{name}@example.org", "team_ids": [team["id"]]})["user_id"]
     key = r("POST", f"/v1/teams/{team['id']}/api_keys", {"type": "WORKSPACE_MANAGE_ALL", "name": f"{name}-key", "region_rule": "eu"})
     path = {"team_id": team["id"], "model_id": model, "deployment_id": deployment, "env_name": f"{name}-env", "promotion_id": promotion, "replica_id": replica,
-            "user_id": user, "secret_name": f"{name}-secret", "api_key_prefix": key["prefix"]}
+            "user_id": user, "secret_name": f"{name}-secret", "api_key_prefix": key["prefix"],
+            "chain_id": chain, "chain_deployment_id": entry, "chainlet_id": entry, "chain_promotion_id": chain_promotion}
     return r.as_key(key["api_key"]), path, {name, key["prefix"], loose} | set(path.values())
 
 
@@ -744,6 +749,8 @@ def test_no_answer_tells_one_team_of_another(world):
     for route in routes:
         if route == "/metrics":  # no JSON, and of the whole installation
             continue
+        if route.startswith("/v1/chains/"):
+            route = route.replace("{deployment_id}", "{chain_deployment_id}").replace("{promotion_id}", "{chain_promotion_id}")
         own = beta.answer("GET", route.format_map(of_beta))
         assert own.status_code in (200, 403, 404), (route, own.text)  # 403: of the whole workspace; 404: no personal key
         assert not [word for word in alpha if word in own.text], (route, own.text)
