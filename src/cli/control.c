@@ -14,6 +14,7 @@ struct control_words {
     const char *config;
     const char *data_dir;
     const char *listen;
+    uint64_t gateway_port;
     uint64_t listen_fd;
     uint64_t link_fd;
     uint64_t ready_fd;
@@ -35,6 +36,7 @@ int cli_control(int argc, char **argv)
         {"data-dir", CLI_OPTION_TEXT, &w.data_dir, "DIR", "where state is kept (./ambit-data)", 0},
         {"listen", CLI_OPTION_TEXT, &w.listen, "HOST:PORT", "management address (127.0.0.1:4001)",
          0},
+        {"gateway-port", CLI_OPTION_NUMBER, &w.gateway_port, "N", NULL, UINT16_MAX},
         {"listen-fd", CLI_OPTION_NUMBER, &w.listen_fd, "N", NULL, 0},
         {"link-fd", CLI_OPTION_NUMBER, &w.link_fd, "N", NULL, 0},
         {"ready-fd", CLI_OPTION_NUMBER, &w.ready_fd, "N", NULL, 0},
@@ -58,6 +60,7 @@ int cli_control(int argc, char **argv)
         .config = w.config,
         .data_dir = w.data_dir,
         .listen = w.listen,
+        .gateway_port = (uint16_t)w.gateway_port,
         .listen_fd = fd_of(w.listen_fd),
         .link_fd = fd_of(w.link_fd),
         .ready_fd = fd_of(w.ready_fd),

@@ -11,14 +11,14 @@
 static int run_list(int argc, char **argv)
 {
     static const char *const head[] = {"ENVIRONMENT", "DEPLOYMENT", "STATUS", "REPLICAS",
-                                       "PROMOTION",   "RULE",       "HOSTS"};
+                                       "PROMOTION",   "RULE",       "URLS"};
     static const char *const members[] = {"name",
                                           "current_deployment.id",
                                           "current_deployment.status",
                                           "current_deployment.active_replica_count",
                                           "in_progress_promotion.status",
                                           "region_rule",
-                                          "hosts"};
+                                          "urls"};
     static const struct registry_table table = {head, members, COUNT_OF(head)};
 
     return registry_run_list(&(struct registry_list){.usage = "ambit env list MODEL",

@@ -1,5 +1,5 @@
 /*
- * `ambit hosts`: the names of all models' and chains' hosts, and of the regional ones of
+ * `ambit hosts`: the URLs of all models' and chains' hosts, and of the regional ones of
  * environments with a region rule. Names below localhost resolve by themselves in most programs;
  * for the others there are lines for /etc/hosts.
  */
@@ -16,9 +16,13 @@ struct words {
     int etc_hosts, as_json;
 };
 
-static json_t *row_of(const json_t *model, const json_t *environment, const json_t *host)
+static json_t *row_of(const json_t *model, const json_t *environment, size_t index)
 {
-    return json_pack("{s:O, s:O?, s:O?, s:O?, s:O?}", "host", host, "model_id",
+    const json_t *of = environment ? environment : model;
+
+    return json_pack("{s:O, s:O?, s:O?, s:O?, s:O?, s:O?}", "host",
+                     json_array_get(json_object_get(of, "hosts"), index), "url",
+                     json_array_get(json_object_get(of, "urls"), index), "model_id",
                      json_object_get(model, "id"), "model_name", json_object_get(model, "name"),
                      "environment", json_object_get(environment, "name"), "region_rule",
                      json_object_get(environment, "region_rule"));
@@ -49,13 +53,13 @@ static int add_model(const char *command, const json_t *model, json_t *rows)
 
     if (!environments)
         return CLI_FAILED;
-    json_array_foreach(own, i, host) json_array_append_new(rows, row_of(model, NULL, host));
+    json_array_foreach(own, i, host) json_array_append_new(rows, row_of(model, NULL, i));
     json_array_foreach(environments, i, environment)
     {
         json_array_foreach(json_object_get(environment, "hosts"), k, host)
         {
             if (!is_in(own, host))
-                json_array_append_new(rows, row_of(model, environment, host));
+                json_array_append_new(rows, row_of(model, environment, k));
         }
     }
     json_decref(environments);
@@ -64,8 +68,8 @@ static int add_model(const char *command, const json_t *model, json_t *rows)
 
 static void print(const struct words *w, const json_t *rows)
 {
-    static const char *const head[] = {"HOST", "MODEL", "ENVIRONMENT", "RULE"};
-    static const char *const members[] = {"host", "model_name", "environment", "region_rule"};
+    static const char *const head[] = {"URL", "MODEL", "ENVIRONMENT", "RULE"};
+    static const char *const members[] = {"url", "model_name", "environment", "region_rule"};
     const json_t *row;
     size_t i;
 
@@ -110,8 +114,8 @@ int cli_hosts(int argc, char **argv)
     };
     const struct cli_syntax syntax = {
         .usage = "ambit hosts [--etc-hosts [--address IP]] [--team TEAM]",
-        .about = "Names below gateway.domain. A regional host has the environment's name in it, "
-                 "and serves in its rule only.",
+        .about = "Where models are called, at names below gateway.domain. A regional host has the "
+                 "environment's\nname in it, and serves in its rule only.",
         .options = options,
         .n_options = COUNT_OF(options)};
     int status;

@@ -9,9 +9,9 @@
 static int list(const char *usage, const char *collection, int argc, char **argv)
 {
     static const char *const head[] = {"ID",          "NAME",          "TEAM",
-                                       "DEPLOYMENTS", "IN PRODUCTION", "HOSTS"};
+                                       "DEPLOYMENTS", "IN PRODUCTION", "URLS"};
     static const char *const members[] = {
-        "id", "name", "team_name", "deployments_count", "production_deployment_id", "hosts"};
+        "id", "name", "team_name", "deployments_count", "production_deployment_id", "urls"};
     static const struct registry_table table = {head, members, COUNT_OF(head)};
 
     return registry_run_list(

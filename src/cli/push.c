@@ -263,9 +263,10 @@ static json_t *get(const struct push *p, const char *pattern, const char *last)
     return client_call(p->words.command, "GET", path, NULL, &answer) == CLI_OK ? answer : NULL;
 }
 
-static const json_t *hosts_of(const struct push *p)
+/* "hosts" or "urls". */
+static const json_t *places_of(const struct push *p, const char *member)
 {
-    return json_object_get(p->environment ? p->environment : p->model, "hosts");
+    return json_object_get(p->environment ? p->environment : p->model, member);
 }
 
 /* "model-{id}-{environment}." */
@@ -278,37 +279,38 @@ static bool is_regional(const char *host)
 }
 
 /* The host that has the environment's name takes bare paths. */
-static void print_endpoint(const struct push *p, const char *label, const char *host)
+static void print_endpoint(const struct push *p, const char *label, const char *host,
+                           const char *url)
 {
     const char *environment = p->words.environment;
     bool chain = str_starts(str_of(host), STR("chain-"));
     const char *verb = chain ? "run_remote" : "predict";
-    bool regional = is_regional(host);
 
-    if (environment && regional)
-        printf("%-12s %s/%s\n", label, host, verb);
+    if (environment && is_regional(host))
+        printf("%-12s %s/%s\n", label, url, verb);
     else if (environment)
-        printf("%-12s %s/environments/%s/%s\n", label, host, environment, verb);
+        printf("%-12s %s/environments/%s/%s\n", label, url, environment, verb);
     else if (p->words.development)
-        printf("%-12s %s/development/%s\n", label, host, verb);
+        printf("%-12s %s/development/%s\n", label, url, verb);
     else
-        printf("%-12s %s/deployment/%s/%s\n", label, host, table_text(p->deployment, "id"), verb);
+        printf("%-12s %s/deployment/%s/%s\n", label, url, table_text(p->deployment, "id"), verb);
 }
 
 static void print_text(const struct push *p)
 {
-    const json_t *hosts = hosts_of(p), *host;
-    size_t i;
+    const json_t *hosts = places_of(p, "hosts"), *urls = places_of(p, "urls");
 
     printf("%-12s %s  %s\n", kind_of(p), table_text(p->model, "id"), table_text(p->model, "name"));
     printf("%-12s %s  %s\n", "deployment", table_text(p->deployment, "id"),
            table_text(p->deployment, "name"));
     if (p->words.environment)
         printf("%-12s %s\n", "environment", p->words.environment);
-    json_array_foreach(hosts, i, host)
-    {
-        if (json_is_string(host))
-            print_endpoint(p, i ? "" : "endpoint", json_string_value(host));
+    for (size_t i = 0; i < json_array_size(hosts); i++) {
+        const char *host = json_string_value(json_array_get(hosts, i));
+        const char *url = json_string_value(json_array_get(urls, i));
+
+        if (host && url)
+            print_endpoint(p, i ? "" : "endpoint", host, url);
     }
     fflush(stdout);
 }
@@ -316,13 +318,14 @@ static void print_text(const struct push *p)
 static void print_json(const struct push *p)
 {
     json_t *now = get(p, "/v1/{model}/deployments/{}", table_text(p->deployment, "id"));
-    json_t *value =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:O?}", p->chain ? "chain_id" : "model_id",
-                  table_text(p->model, "id"), p->chain ? "chain_name" : "model_name",
-                  table_text(p->model, "name"), "deployment_id", table_text(p->deployment, "id"),
-                  "deployment_name", table_text(p->deployment, "name"), "status",
-                  table_text(now ? now : p->deployment, "status"), "environment",
-                  p->words.environment, "package", p->package.about.sha256, "hosts", hosts_of(p));
+    json_t *value = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:O?, s:O?}",
+                              p->chain ? "chain_id" : "model_id", table_text(p->model, "id"),
+                              p->chain ? "chain_name" : "model_name", table_text(p->model, "name"),
+                              "deployment_id", table_text(p->deployment, "id"), "deployment_name",
+                              table_text(p->deployment, "name"), "status",
+                              table_text(now ? now : p->deployment, "status"), "environment",
+                              p->words.environment, "package", p->package.about.sha256, "hosts",
+                              places_of(p, "hosts"), "urls", places_of(p, "urls"));
 
     client_print_json(value);
     json_decref(value);

@@ -79,6 +79,9 @@ struct config_listen {
 
 struct config_endpoint; /* model.h */
 
+/* How clients reach the gateway; the first two in the order of the setting's words. */
+enum config_scheme { CONFIG_SCHEME_HTTP, CONFIG_SCHEME_HTTPS, CONFIG_SCHEME_OF_LISTENER };
+
 struct config {
     struct arena arena; /* of everything below */
     str file;
@@ -100,6 +103,8 @@ struct config {
     /* gateway */
     uint16_t gateway_region; /* index in `regions`, REGION_NONE */
     str domain;              /* below which model hosts are named */
+    uint32_t public_scheme;  /* enum config_scheme */
+    uint16_t public_port;    /* 0: that of the scheme, or of the listener */
     const struct config_listen *listen;
     size_t n_listen;
     struct config_listen control_listen;

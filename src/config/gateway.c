@@ -110,7 +110,7 @@ static void read_tls(const struct config_reader *r, const struct config_node *ga
 
 void config_read_gateway(const struct config_reader *r, const struct config_node *root)
 {
-    struct config_gateway_section section = {.region = STR("")};
+    struct config_gateway_section section = {.region = STR(""), .public_scheme = CONFIG_UNSET};
     struct config_node gateway = *root, region = *root;
     bool written = node_member(r, root, "gateway", &gateway);
 
@@ -119,6 +119,9 @@ void config_read_gateway(const struct config_reader *r, const struct config_node
     if (!schema_read(r, written ? &gateway : NULL, "gateway", &section) && written)
         return;
     r->config->domain = section.domain;
+    r->config->public_scheme =
+        section.public_scheme == CONFIG_UNSET ? CONFIG_SCHEME_OF_LISTENER : section.public_scheme;
+    r->config->public_port = (uint16_t)section.public_port;
     r->config->workers = section.workers;
     if (section.region.n && node_member(r, &gateway, "region", &region))
         r->config->gateway_region = config_read_region(r, &region, section.region);

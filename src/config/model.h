@@ -17,6 +17,8 @@ enum { CONFIG_UNSET = 0xffffffff }; /* a count that nobody wrote */
 struct config_gateway_section {
     str region;
     str domain;
+    uint32_t public_scheme; /* enum config_scheme, CONFIG_UNSET */
+    uint32_t public_port;
     struct config_texts listen;
     str control_listen;
     uint32_t workers;

@@ -57,6 +57,13 @@ const struct setting settings_table[] = {
         "allow for the gateway to answer."),
     VALUE("gateway.domain", TEXT, IN(config_gateway_section, domain), "localhost",
           "The domain below which model hosts are named."),
+    CHOICE("gateway.public_scheme", IN(config_gateway_section, public_scheme), NULL, "http|https",
+           "How clients reach the gateway, where that is not how it listens, such as behind a load "
+           "balancer that ends TLS. It is for the URLs that are printed only."),
+    NUMBER("gateway.public_port", COUNT, IN(config_gateway_section, public_port), 0, UINT16_MAX,
+           "0",
+           "The port that clients reach the gateway at, for the URLs that are printed; 0: that of "
+           "public_scheme where it is written, else the one that it listens on."),
     VALUE("gateway.listen", TEXTS, IN(config_gateway_section, listen), "0.0.0.0:4000",
           "Addresses and ports of the gateway: a text or a list."),
     VALUE("gateway.control_listen", TEXT, IN(config_gateway_section, control_listen),

@@ -278,6 +278,7 @@ static bool load(struct control *c)
         return false;
     c->policy.on_published = on_published;
     c->policy.ctx = c;
+    c->policy.gateway_port = o->gateway_port;
     bool fine = reload_at_start(&c->policy, &report);
     print_lines(report.lines);
     reload_report_deinit(&report);

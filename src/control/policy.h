@@ -37,7 +37,8 @@ struct policy_plane_down {
 struct policy {
     struct store *store;
     char *config_path;
-    uint8_t seal_key[32]; /* for secrets at rest */
+    uint8_t seal_key[32];  /* for secrets at rest */
+    uint16_t gateway_port; /* that the gateway listens on; 0: as configured */
 
     struct config *config;      /* in force; NULL until the first is installed */
     struct fleet *fleet;        /* what teams have made and what of it runs */

@@ -170,6 +170,36 @@ static json_t *host(const struct policy *p, const struct fleet_model *m, str env
     return json_string(text);
 }
 
+/* What clients write in front of a host, and behind it: as they reach the gateway. */
+static json_t *url_of(const struct policy *p, const char *host)
+{
+    const struct config *c = p->config;
+    bool listens_tls = c->n_certificates > 0;
+    bool tls = c->public_scheme == CONFIG_SCHEME_OF_LISTENER
+                   ? listens_tls
+                   : c->public_scheme == CONFIG_SCHEME_HTTPS;
+    unsigned usual = tls ? 443 : 80, port = c->public_port;
+
+    if (!port && c->public_scheme != CONFIG_SCHEME_OF_LISTENER)
+        port = usual;
+    else if (!port)
+        port = p->gateway_port ? p->gateway_port : c->listen[0].port;
+    return port == usual ? json_sprintf("http%s://%s", tls ? "s" : "", host)
+                         : json_sprintf("http%s://%s:%u", tls ? "s" : "", host, port);
+}
+
+/* The hosts, and beside them the URLs that clients call them by. */
+static void put_hosts(const struct policy *p, json_t *object, json_t *hosts)
+{
+    json_t *urls = json_array(), *one;
+    size_t i;
+
+    json_array_foreach(hosts, i, one)
+        json_array_append_new(urls, url_of(p, json_string_value(one)));
+    json_object_set_new(object, "hosts", hosts);
+    json_object_set_new(object, "urls", urls);
+}
+
 static const struct fleet_deployment *development_of(const struct fleet *f, str model,
                                                      size_t *ret_n)
 {
@@ -196,14 +226,17 @@ json_t *model_json(const struct policy *p, const struct fleet_model *m)
     const struct fleet_deployment *development = development_of(p->fleet, m->id, &n);
     json_t *hosts = p->catalog->domain.n ? json_pack("[o]", host(p, m, STR(""))) : json_array();
 
-    return json_pack(
-        "{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "id", render_str(m->id), "created_at",
-        render_time(m->created_ns), "name", render_str(m->name), "deployments_count", (json_int_t)n,
-        "production_deployment_id", text_or_null(current ? current->id : STR("")),
-        "development_deployment_id", text_or_null(development ? development->id : STR("")),
-        "instance_type_name",
-        render_str(instance_type_find(current ? current->instance_type : STR(""))->name),
-        "team_name", team_name(p->fleet, m->team), "team_id", render_str(m->team), "hosts", hosts);
+    json_t *value =
+        json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "id", render_str(m->id),
+                  "created_at", render_time(m->created_ns), "name", render_str(m->name),
+                  "deployments_count", (json_int_t)n, "production_deployment_id",
+                  text_or_null(current ? current->id : STR("")), "development_deployment_id",
+                  text_or_null(development ? development->id : STR("")), "instance_type_name",
+                  render_str(instance_type_find(current ? current->instance_type : STR(""))->name),
+                  "team_name", team_name(p->fleet, m->team), "team_id", render_str(m->team));
+
+    put_hosts(p, value, hosts);
+    return value;
 }
 
 /* What the model with that id is called in what belongs to it. */
@@ -419,7 +452,7 @@ json_t *environment_json(const struct policy *p, const struct fleet_environment 
 
     json_object_set_new(value, "last_promotion", last ? promotion_json(p, last) : json_null());
     json_object_set_new(value, "region_rule", rule_or_null(group ? group->rule : STR("")));
-    json_object_set_new(value, "hosts", hosts_of(p, e, group));
+    put_hosts(p, value, hosts_of(p, e, group));
     if (m && m->chain)
         json_object_set_new(value, "chainlet_settings",
                             json_pack("[o]", chainlet_settings_json(m, e, type)));

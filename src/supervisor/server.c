@@ -88,10 +88,13 @@ static int spawn_control(struct server *s, struct child *child, int exe_fd)
     char numbers[2][NUMBER_TEXT];
     const int inherit[] = {s->is.listeners.control, s->is.listeners.link};
     struct command_line c = {.words = words, .numbers = numbers};
+    char gateway[LISTENER_TEXT];
 
+    listener_text(s->is.listeners.gateway[0], gateway);
     add(&c, s->is.binary, "control");
     add(&c, "--config", s->is.config_path);
     add(&c, "--data-dir", s->is.data_dir);
+    add(&c, "--gateway-port", strrchr(gateway, ':') + 1);
     add_number(&c, "--listen-fd", (unsigned)s->is.listeners.control);
     add_number(&c, "--link-fd", (unsigned)s->is.listeners.link);
     return child_spawn(child, &(struct child_program){.exe_fd = exe_fd,

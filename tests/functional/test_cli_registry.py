@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tarfile
 import threading
@@ -74,9 +75,13 @@ class Control:
         return out
 
 
-MODEL = {"id": "abcd1234", "name": "echo", "team_name": "default", "team_id": "t1", "hosts": ["model-abcd1234.localhost"]}
+def places(*hosts):
+    return {"hosts": list(hosts), "urls": [f"http://{host}:4000" for host in hosts]}
 
-CHAIN = {**MODEL, "id": "flow1234", "name": "flow", "hosts": ["chain-flow1234.my-house.example"]}
+
+MODEL = {"id": "abcd1234", "name": "echo", "team_name": "default", "team_id": "t1", **places("model-abcd1234.localhost")}
+
+CHAIN = {**MODEL, "id": "flow1234", "name": "flow", **places("chain-flow1234.my-house.example")}
 
 
 def deployment(status="BUILDING", **members):
@@ -128,12 +133,12 @@ def package(tmp_path):
 def test_the_entry_of_a_chain_is_pushed_to_the_chain(control, package, words):
     control.put("POST /v1/chains/flow1234/deployments", {"chain": CHAIN, "deployment": deployment()})
     out = control.fine("push", str(package), *words)
-    assert "chain-flow1234.my-house.example/deployment/dep0001/run_remote" in out and "chain        flow1234  flow" in out
-    hosts = ["chain-flow1234.my-house.example", "chain-flow1234-prod-eu.my-house.example"]
-    control.put("GET /v1/chains/flow1234/environments/prod-eu", {"name": "prod-eu", "hosts": hosts})
+    assert "chain-flow1234.my-house.example:4000/deployment/dep0001/run_remote" in out and "chain        flow1234  flow" in out
+    hosts = places("chain-flow1234.my-house.example", "chain-flow1234-prod-eu.my-house.example")
+    control.put("GET /v1/chains/flow1234/environments/prod-eu", {"name": "prod-eu", **hosts})
     out = control.fine("push", str(package), *words, "--environment", "prod-eu")
-    assert "chain-flow1234.my-house.example/environments/prod-eu/run_remote" in out
-    assert "chain-flow1234-prod-eu.my-house.example/run_remote" in out
+    assert "chain-flow1234.my-house.example:4000/environments/prod-eu/run_remote" in out
+    assert "chain-flow1234-prod-eu.my-house.example:4000/run_remote" in out
     assert not [c for c in control.calls() if "/v1/models/" in c]
 
 
@@ -162,7 +167,7 @@ def test_commands_about_models_take_chains(control):
 def test_push_sends_the_folder_and_names_what_was_made(control, package):
     out = control.fine("push", str(package), "--deployment-name", "first", "--labels", '{"who": "me"}', "--deploy-timeout-minutes", "20")
     assert "abcd1234" in out and "dep0001" in out
-    assert "model-abcd1234.localhost/deployment/dep0001/predict" in out
+    assert "model-abcd1234.localhost:4000/deployment/dep0001/predict" in out
     sent = next(r for r in control.requests if r[1] == "/v1/packages")
     assert sent[4]["Content-Type"] == "application/gzip" and sent[4]["Authorization"] == f"Bearer {KEY}"
     names = tarfile.open(fileobj=io.BytesIO(gzip.decompress(sent[3]))).getnames()
@@ -186,7 +191,7 @@ def test_push_sends_the_folder_and_names_what_was_made(control, package):
 
 def test_a_development_deployment_has_a_path_of_its_own(control, package):
     out = control.fine("push", str(package), "--development")
-    assert "model-abcd1234.localhost/development/predict" in out
+    assert "model-abcd1234.localhost:4000/development/predict" in out
     [body] = control.sent("POST /v1/models/abcd1234/deployments")
     assert body["source"]["deployment"]["is_development"] is True
 
@@ -202,13 +207,13 @@ def test_a_new_model_comes_with_its_first_deployment(control, package):
 def test_a_new_environment_comes_with_the_deployment(control, package):
     control.put("GET /v1/models", {"models": []})
     control.put("GET /v1/environment_groups/prod-eu", {"name": "prod-eu"})
-    hosts = ["model-abcd1234.localhost", "model-abcd1234-prod-eu.localhost"]
-    control.put("GET /v1/models/abcd1234/environments/prod-eu", {"name": "prod-eu", "hosts": hosts})
+    hosts = places("model-abcd1234.localhost", "model-abcd1234-prod-eu.localhost")
+    control.put("GET /v1/models/abcd1234/environments/prod-eu", {"name": "prod-eu", **hosts})
     out = control.fine("push", str(package), "--environment", "prod-eu")
     [body] = control.sent("POST /v1/models")
     assert body["source"]["name"] == "echo" and body["source"]["deployment"]["environment_name"] == "prod-eu"
-    assert "model-abcd1234-prod-eu.localhost/predict" in out
-    assert "model-abcd1234.localhost/environments/prod-eu/predict" in out
+    assert "model-abcd1234-prod-eu.localhost:4000/predict" in out
+    assert "model-abcd1234.localhost:4000/environments/prod-eu/predict" in out
 
 
 def test_a_name_that_only_other_models_use_is_no_group(control, package):
@@ -346,7 +351,7 @@ def promotion(status, **members):
     [("SUCCEEDED", 0, ""), ("FAILED", 1, "no plane"), ("CANCELED", 1, "CANCELED")],
 )
 def test_wait_for_a_promotion(control, package, last, status, said):
-    control.put("GET /v1/models/abcd1234/environments/production", {"name": "production", "hosts": MODEL["hosts"]})
+    control.put("GET /v1/models/abcd1234/environments/production", {"name": "production", **places(*MODEL["hosts"])})
     ended = promotion(last, error_message="no plane" if last == "FAILED" else None)
     # ACTIVE is not the end: traffic has not moved yet.
     control.put("GET /v1/models/abcd1234/environments/production/promotions", promotion("RELEASING"), ended)
@@ -660,8 +665,8 @@ def test_following_repeats_and_loses_nothing(control):
 
 def test_hosts_and_their_lines(control):
     environments = [
-        {"name": "production", "region_rule": None, "hosts": MODEL["hosts"]},
-        {"name": "prod-eu", "region_rule": {"allow": ["eu"]}, "hosts": [*MODEL["hosts"], "model-abcd1234-prod-eu.localhost"]},
+        {"name": "production", "region_rule": None, **places(*MODEL["hosts"])},
+        {"name": "prod-eu", "region_rule": {"allow": ["eu"]}, **places(*MODEL["hosts"], "model-abcd1234-prod-eu.localhost")},
     ]
     control.put("GET /v1/models/abcd1234/environments", {"environments": environments})
     control.put("GET /v1/chains", {"chains": []})
@@ -673,6 +678,9 @@ def test_hosts_and_their_lines(control):
         ("model-abcd1234.localhost", None),
         ("model-abcd1234-prod-eu.localhost", "prod-eu"),
     ]
+    assert re.search(r"^http://model-abcd1234-prod-eu\.localhost:4000 +echo +prod-eu", control.fine("hosts"), re.M)
+    assert "http://model-abcd1234.localhost:4000" in control.fine("models", "list")
+    assert "http://model-abcd1234-prod-eu.localhost:4000" in control.fine("env", "list", "echo")
 
 
 # --- all commands

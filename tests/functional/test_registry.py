@@ -86,6 +86,20 @@ def test_a_models_life(world):
     assert r.events(3)[0] == ("MODEL_DELETED", model["model"]["id"])
 
 
+@pytest.mark.parametrize(
+    "words, front",
+    [("public_scheme: https", "https://{}"), ("public_port: 8443", "http://{}:8443"), ("public_scheme: https, public_port: 8443", "https://{}:8443"), ("public_port: 80", "http://{}")],
+)
+def test_urls_behind_a_load_balancer(tmp_path, words, front):
+    sim = Sim(tmp_path, [EU])
+    gateway = Gateway(tmp_path, config_of([endpoint("m", sim, EU)], f"gateway: {{region: {EU}, domain: ambit.test, {words}}}\n"))
+    r = Registry(gateway)
+    model = r("POST", "/v1/models", {"name": "whisper"})["model"]
+    assert model["urls"] == [front.format(f"model-{model['id']}.ambit.test")]
+    gateway.stop()
+    sim.stop()
+
+
 def test_an_environments_life(world):
     r = world()
     path = f"/v1/models/{r.model()}/environments"
@@ -305,6 +319,7 @@ def test_external_deployments_are_planned_promoted_and_kept_in_their_rule(world)
     now = r("GET", where)
     assert now["current_deployment"]["id"] == promoted["id"] and now["last_promotion"]["status"] == "SUCCEEDED"
     assert now["hosts"] == [f"model-{model}.ambit.test", f"model-{model}-prod-eu.ambit.test"]
+    assert now["urls"] == [f"http://{host}:{r.gateway.port}" for host in now["hosts"]]
     assert r("GET", f"{where}/promotions/{promoted['promotion']['id']}")["ended_at"]
     assert r("POST", where + "/promote", {"deployment_id": us}, 409)["message"]
     assert r("GET", where)["current_deployment"]["id"] == promoted["id"]

@@ -70,7 +70,8 @@ static void test_every_section_can_be_set(void)
 
     loading_begin(
         &l,
-        "gateway: {region: hetzner-fsn-1, domain: models.example, listen: ['127.0.0.1:4000', "
+        "gateway: {region: hetzner-fsn-1, domain: models.example, "
+        "public_scheme: https, public_port: 8443, listen: ['127.0.0.1:4000', "
         "'[::1]:4000'], control_listen: '127.0.0.1:9', workers: 2}\n"
         "policy: {lease: 90s}\n"
         "regions:\n"
@@ -92,6 +93,8 @@ static void test_every_section_can_be_set(void)
     CHECK_INT(l.config->control_listen.port, 9);
     CHECK_INT(l.config->workers, 2);
     CHECK_STR(l.config->domain, "models.example");
+    CHECK_INT(l.config->public_scheme, CONFIG_SCHEME_HTTPS);
+    CHECK_INT(l.config->public_port, 8443);
     CHECK_STR(region_at(l.config->regions, l.config->gateway_region)->code, "hetzner-fsn-1");
     CHECK_INT(l.config->settings.policy_lease_ms, 90000);
     CHECK(l.config->settings.default_carbon_aware);
