@@ -244,6 +244,41 @@ static void test_instance_types_are_compared_by_what_they_mean(void)
     }
 }
 
+/* What runs with another type is promoted anew, and the environment has the type once that is done.
+ */
+static void test_another_instance_type_waits_for_what_runs_with_it(void)
+{
+    set_up();
+    struct fleet_environment *e = environment("production");
+    struct fleet_promotion *p;
+
+    CHECK_INT(fleet_set_instance_type(fleet, &world, e, STR("2x8"), &p, &problem), FLEET_OK);
+    CHECK(!p);
+    CHECK_INT(fleet_set_instance_type(fleet, &world, e, STR("2x8"), &p, &problem), FLEET_UNCHANGED);
+    fleet_set_str(&e->instance_type, STR_NULL);
+    const struct fleet_deployment *d = serving("production");
+    for (int fails = 1; fails >= 0; fails--) {
+        CHECK_INT(fleet_set_instance_type(fleet, &world, e, STR("H100"), &p, &problem), FLEET_OK);
+        CHECK_STR(p->reason, "the environment has another instance type");
+        CHECK_STR(fleet_find_deployment(fleet, p->candidate)->instance_type, "H100");
+        CHECK(!str_eq(e->instance_type, STR("H100")));
+        struct fleet_promotion *other;
+        CHECK_INT(fleet_set_instance_type(fleet, &world, e, STR("1x4"), &other, &problem),
+                  FLEET_CONFLICT);
+        if (!fails)
+            break;
+        CHECK_INT(fleet_cancel_promotion(fleet, &world, e, &problem), FLEET_OK);
+        CHECK(!str_eq(e->instance_type, STR("H100")));
+        CHECK(str_eq(e->current, d->id));
+        work();
+    }
+    work();
+    CHECK_INT(p->status, PROMOTION_SUCCEEDED);
+    CHECK_STR(e->instance_type, "H100");
+    CHECK(str_eq(e->current, p->candidate));
+    tear_down();
+}
+
 static void test_a_development_deployment_is_always_redeployed(void)
 {
     struct fleet_deployment *d, *again;
@@ -549,6 +584,7 @@ int main(void)
     RUN(test_capacity_is_kept);
     RUN(test_reuse_or_redeploy);
     RUN(test_instance_types_are_compared_by_what_they_mean);
+    RUN(test_another_instance_type_waits_for_what_runs_with_it);
     RUN(test_a_development_deployment_is_always_redeployed);
     RUN(test_a_narrower_rule_is_reused);
     RUN(test_the_plan_says_what_happens);
