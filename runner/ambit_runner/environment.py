@@ -38,7 +38,7 @@ class EnvironmentFile:
             return None
         try:
             value = json.loads(text) if len(text) <= FILE_BYTES_MAX else None
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict) and isinstance(value.get("name"), str):
             self.current = value

@@ -81,7 +81,7 @@ def set_environment_variables(package):
         if name in RESERVED or str(name).startswith(RESERVED_PREFIXES):
             log.warning("config.yaml: environment_variables: %s belongs to the runner; it is passed over", name)
         elif value is not None:
-            os.environ[str(name)] = str(value)
+            os.environ[str(name)] = str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Model:

@@ -4,6 +4,7 @@ Whether the file keeps to Truss's schema is checked where it is pushed. Here, wh
 named with the field it stands in, and does not appear as a traceback somewhere else.
 """
 
+import reprlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,11 @@ CONFIG_BYTES_MAX = 1 << 20
 DEFAULT_PYTHON = "py313"
 DEFAULT_STREAMING_READ_TIMEOUT = 60
 DEFAULT_PING_SECONDS = 20
+
+
+# A few aliases make a value that is endless when it is written out.
+_in_short = reprlib.Repr()
+_in_short.maxlevel = 1
 
 
 class PackageError(Exception):
@@ -61,15 +67,17 @@ class Package:
 
 
 def _wrong(name, expected, found):
-    return PackageError(f"config.yaml: {name}: expected {expected}, found {found!r}")
+    return PackageError(f"config.yaml: {name}: expected {expected}, found {_in_short.repr(found)}")
 
 
 def _mapping(config, name):
+    """What is found instead is not shown: it may be secret."""
     value = config.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _wrong(name, "a mapping", value)
+        kind = {str: "a text", list: "a list"}.get(type(value), "something else")
+        raise PackageError(f"config.yaml: {name}: expected a mapping, found {kind}")
     return value
 
 
@@ -110,12 +118,14 @@ def _read(path):
         raise PackageError(f"config.yaml is larger than {CONFIG_BYTES_MAX} bytes")
     try:
         config = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise PackageError("config.yaml is not YAML: it is nested too deeply") from None
+    except Exception as error:  # not of YAML's own alone: a wrong date is a ValueError, a wrong !!bool a KeyError
         raise PackageError(f"config.yaml is not YAML: {' '.join(str(error).split())}") from None
     if config is None:
         return {}
     if not isinstance(config, dict):
-        raise _wrong("the whole file", "a mapping", config)
+        raise PackageError("config.yaml: expected a mapping")
     return config
 
 

@@ -18,6 +18,10 @@ GIVEN = """
 """
 
 
+# 10^9 items in a few hundred bytes.
+LAUGHS = "l0: &l0 [lol]\n" + "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 10)) + "requirements: *l9\n"
+
+
 def last_line(runner):
     return json.loads(runner.log().strip().splitlines()[-1])
 
@@ -99,12 +103,21 @@ def test_a_load_that_fails_ends_the_process(start, load):
         ("", "docker_server: {start_command: x}\n", "has a server of its own"),
         ("", "- a\n", "expected a mapping"),
         ("", "a: [\n", "config.yaml is not YAML"),
+        ("", "a: 2026-13-45\n", "config.yaml is not YAML: month must be in 1..12"),
+        ("", "a: !!int ''\n", "config.yaml is not YAML"),
+        ("", "a: !!timestamp b\n", "config.yaml is not YAML"),
+        ("", "a: " + "[" * 100_000 + "\n", "config.yaml is not YAML: it is nested too deeply"),
+        ("", LAUGHS, "requirements: expected a list of texts, found "),
+        ("", "secrets: [hunter2]\n", "secrets: expected a mapping, found a list"),
+        ("", "environment_variables: hunter2\n", "environment_variables: expected a mapping, found a text"),
     ],
 )
 def test_what_is_wrong_with_a_package_is_the_last_line(start, model, config, words):
     runner = start(model, config=config)
     assert runner.ended() == 1
     assert words in last_line(runner)["message"]
+    assert len(last_line(runner)["message"]) < 300
+    assert "hunter2" not in runner.log()
 
 
 def test_a_port_that_is_taken(start):
@@ -158,14 +171,14 @@ def test_environment_variables_of_the_package(start):
         AT_IMPORT = os.environ["COLOUR"]
         class Model:
             def predict(self, model_input):
-                return [AT_IMPORT, os.environ["COUNT"], os.environ["AMBIT_REGION"], os.environ["BT_MODEL_ID"], os.getcwd() == os.environ["APP_HOME"],
+                return [AT_IMPORT, os.environ["COUNT"], os.environ["FLAG"], os.environ["RATE"], os.environ["AMBIT_REGION"], os.environ["BT_MODEL_ID"], os.getcwd() == os.environ["APP_HOME"],
                         os.environ["PORT"] == "1"]
         """,
-        config="environment_variables: {COLOUR: green, COUNT: 3, AMBIT_REGION: elsewhere, PORT: 1}\n",
+        config="environment_variables: {COLOUR: green, COUNT: 3, FLAG: true, RATE: 1.10, AMBIT_REGION: elsewhere, PORT: 1}\n",
         AMBIT_REGION="ovh-gra-1",
         BT_MODEL_ID="abcd1234",
     ).ready()
-    assert runner.predict(0).json() == ["green", "3", "ovh-gra-1", "abcd1234", True, False]
+    assert runner.predict(0).json() == ["green", "3", "true", "1.1", "ovh-gra-1", "abcd1234", True, False]
     assert "AMBIT_REGION belongs to the runner" in runner.log()
 
 
@@ -217,14 +230,15 @@ def test_setup_environment_runs_before_load_and_when_the_content_changes(start):
     calls = [{"name": "staging"}, "load"]
     assert runner.predict(0).json() == calls
     write_environment(runner, '{ "name":   "staging" }')
-    write_environment(runner, "not json")
-    runner.says("it is passed over")
+    for n, nonsense in enumerate(["not json", "[" * 50_000, '{"name": 1}'], 1):
+        write_environment(runner, nonsense)
+        until(lambda: runner.log().count("it is passed over") > n, f"{nonsense[:9]!r} passed over")
     assert runner.predict(0).json() == calls
     for written, called in [('{"name": "bad"}', {"name": "bad"}), ('{"name": "production"}', {"name": "production"}), ("", None)]:
         write_environment(runner, written)
         calls.append(called)
         runner.says(f"the environment is now {called['name'] if called else 'none'}")
-        assert runner.predict(0).json() == calls
+        until(lambda: runner.predict(0).json() == calls, f"the calls {calls}")
     assert "setup_environment failed" in runner.log()
 
 
