@@ -22,7 +22,7 @@ from .package import PackageError
 from .schema import schema_of
 from .secrets import Secrets
 from .stream import Stream
-from .workers import Lease, Workers
+from .workers import Lease, Workers, contained
 
 # What the runner was told and a package may not change.
 RESERVED = ("PORT", "APP_HOME", "B10_DYNAMIC_CONFIG_DIR")
@@ -217,9 +217,9 @@ class Model:
 
     async def _simple(self, function, *arguments):
         if inspect.iscoroutinefunction(function):
-            return await function(*arguments)
+            return await contained(function(*arguments))
         result = await self.workers.call(function, *arguments)
-        return await result if inspect.isawaitable(result) else result
+        return await contained(result) if inspect.isawaitable(result) else result
 
     async def perform(self, name, value, request):
         """The result of the method, or a Stream, whose user then closes it."""
@@ -248,4 +248,4 @@ class Model:
             result = method.function(*arguments)
         else:
             result = await lease.call(method.function, *arguments)
-        return await result if inspect.isawaitable(result) else result
+        return await contained(result) if inspect.isawaitable(result) else result

@@ -143,7 +143,7 @@ async def load(model, server):
         await model.load()
     except PackageError as error:
         log.error("the model could not be loaded: %s", error)
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         log.error("the model failed to load", exc_info=error)
         log.error("the model could not be loaded: %s: %s", type(error).__name__, error)
     else:

@@ -5,6 +5,8 @@ import logging
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from .workers import contained
+
 MESSAGE_BYTES_MAX = 100 << 20
 ENDED, UNSUPPORTED, FAILED = 1000, 1003, 1011
 
@@ -58,12 +60,13 @@ class SocketEndpoint:
 
     async def _converse(self, ws):
         try:
-            await self.model.websocket(ws)
+            await contained(self.model.websocket(ws))
             await _close(ws, ENDED)
-        except asyncio.CancelledError:
-            log.info("websocket was cancelled: the client had left, or the time to stop was over")
         except WebSocketDisconnect as left:
             log.debug("the client left with %s", left.code)
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and asyncio.current_task().cancelling():
+                log.info("websocket was cancelled: the client had left, or the time to stop was over")
+                return
             log.exception("websocket failed")
             await _close(ws, FAILED, "internal error in the model")

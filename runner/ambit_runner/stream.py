@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from starlette.responses import Response
 
 from .logs import StreamBroken
+from .workers import contained
 
 END = object()
 
@@ -45,7 +46,7 @@ class Stream:
                 if isinstance(self._source, Iterator):
                     item = await self._lease.call(next, self._source, END)
                 else:
-                    item = await anext(self._source, END)
+                    item = await contained(anext(self._source, END))
         except TimeoutError:
             if limit.expired():
                 raise TimeoutError(f"nothing came within {self._timeout} s (runtime.streaming_read_timeout)") from None
@@ -67,7 +68,7 @@ class Stream:
             return
         try:
             if hasattr(self._source, "aclose"):
-                await self._source.aclose()
+                await contained(self._source.aclose())
         except Exception:
             log.exception("the model's generator failed while it was closed")
         finally:

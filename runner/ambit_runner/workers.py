@@ -16,6 +16,14 @@ import threading
 IDLE_MAX = 64
 
 
+async def contained(awaitable):
+    """Code of the model on the event loop: where it calls sys.exit(), it fails its request, not the process."""
+    try:
+        return await awaitable
+    except SystemExit as error:
+        raise RuntimeError(repr(error)) from error
+
+
 class _Worker:
     def __init__(self):
         self.jobs = queue.SimpleQueue()

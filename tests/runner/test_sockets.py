@@ -8,6 +8,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 ECHO = """
+    import asyncio, sys
     from starlette.websockets import WebSocket, WebSocketDisconnect
     class Model:
         async def websocket(self, websocket: WebSocket):
@@ -20,6 +21,10 @@ ECHO = """
                 text = message.get("text")
                 if text == "fail":
                     raise ValueError("the socket's reason")
+                if text == "exit":
+                    sys.exit("the socket's reason")
+                if text == "cancel":
+                    raise asyncio.CancelledError("the socket's reason")
                 if text == "end":
                     return
                 if text == "own":
@@ -55,13 +60,26 @@ def test_echo(start):
     runner.says("left with 4000")
 
 
-@pytest.mark.parametrize("say, code, reason", [("fail", 1011, "internal error in the model"), ("end", 1000, ""), ("own", 4001, "mine")])
+IN_THE_MODEL = "internal error in the model"
+
+
+@pytest.mark.parametrize(
+    "say, code, reason",
+    [
+        ("fail", 1011, IN_THE_MODEL),
+        ("exit", 1011, IN_THE_MODEL),
+        ("cancel", 1011, IN_THE_MODEL),
+        ("end", 1000, ""),
+        ("own", 4001, "mine"),
+    ],
+)
 def test_closing_codes(start, say, code, reason):
     runner = start(ECHO).ready()
     with dial(runner) as ws:
         ws.send(say)
         assert closed(ws) == (code, reason)
-    assert ("the socket's reason" in runner.log()) == (say == "fail")
+    assert ("the socket's reason" in runner.log()) == (code == 1011)
+    assert runner.status() == 200
 
 
 def test_a_model_without_the_method(start):
