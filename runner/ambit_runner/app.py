@@ -51,6 +51,14 @@ def not_ready():
     return failure(503, OURS, "The model is not ready.")
 
 
+def stopping():
+    return failure(503, OURS, "The server is stopping.")
+
+
+def model_failed():
+    return failure(500, MODELS, "Internal error in the model; its log says more.")
+
+
 class App:
     def __init__(self, model, metrics):
         self.model = model
@@ -66,9 +74,10 @@ class App:
             Route("/v1/models/model/schema", self.schema),
             WebSocketRoute("/v1/websocket", SocketEndpoint(self.model, self.metrics, not_ready)),
         ]
-        front = Middleware(Front, metrics=self.metrics, work=WORK)
+        front = Middleware(Front, metrics=self.metrics, work=WORK, refusal=stopping)
         routes += [Route(path, self._work(name), methods=["POST"]) for path, name in WORK.items()]
-        app = Starlette(routes=routes, middleware=[front], exception_handlers={HTTPException: self.no_route})
+        handlers = {HTTPException: self.no_route, Exception: self.failed}
+        app = Starlette(routes=routes, middleware=[front], exception_handlers=handlers)
         app.router.redirect_slashes = False
         return app
 
@@ -100,6 +109,9 @@ class App:
 
     async def no_route(self, request, error):
         return failure(error.status_code, CLIENTS, str(error.detail), error.headers)
+
+    async def failed(self, request, error):
+        return model_failed()
 
     # The model's work.
 
@@ -138,13 +150,15 @@ class App:
             return await self._answer(name, request, await self.model.perform(name, value, request))
         except HTTPException as error:
             return failure(error.status_code, CLIENTS, error.detail, error.headers)
+        except ClientDisconnect:
+            raise asyncio.CancelledError from None
         except asyncio.CancelledError:
             if asyncio.current_task().cancelling():
                 raise
             log.exception("%s was cancelled by the model itself", name)
         except Exception:
             log.exception("%s failed", name)
-        return failure(500, MODELS, "Internal error in the model; its log says more.")
+        return model_failed()
 
     async def _answer(self, name, request, result):
         if isinstance(result, Stream):

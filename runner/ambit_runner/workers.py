@@ -32,6 +32,7 @@ class _Worker:
     def _loop(self):
         while (job := self.jobs.get()) is not None:
             job()
+            job = None  # or what a request brought and got would be kept until the next one
 
     def submit(self, function, *arguments):
         loop = asyncio.get_running_loop()

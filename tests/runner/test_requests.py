@@ -89,6 +89,50 @@ def test_an_error_of_the_model(start):
     assert runner.predict("again").status_code == 500
 
 
+@pytest.mark.parametrize("path", [PREDICT, "/v1/completions", "/v1/embeddings"])
+def test_async_code_that_calls_exit_fails_its_request_only(start, path):
+    runner = start(
+        """
+        import sys
+        class Model:
+            async def predict(self, model_input):
+                sys.exit(3)
+            async def completions(self, body):
+                sys.exit(3)
+                yield "never"
+            async def embeddings(self, body):
+                yield "one"
+                sys.exit(3)
+            async def responses(self, body):
+                return "still there"
+        """
+    ).ready()
+    if path == "/v1/embeddings":
+        with pytest.raises(httpx.RemoteProtocolError):
+            runner.http.post(path, json=1)
+    else:
+        response = runner.http.post(path, json=1)
+        assert response.json() == {"error": "Internal error in the model; its log says more."}
+    runner.says("SystemExit(3)")
+    assert runner.http.post("/v1/responses", json=1).json() == "still there"
+
+
+def test_what_a_model_raises_in_a_form_of_its_own(start):
+    runner = start(
+        """
+        from starlette.exceptions import HTTPException
+        class Model:
+            def predict(self, model_input):
+                raise HTTPException(422, {1, 2})
+        """
+    ).ready()
+    response = runner.predict(1)
+    assert (response.status_code, response.headers["x-baseten-error-code"]) == (500, "600")
+    assert response.json() == {"error": "Internal error in the model; its log says more."}
+    runner.says("HTTPException")
+    assert runner.metric('ambit_model_requests_total{method="predict",status="500"}') == 1
+
+
 def test_missing_methods_and_paths(start):
     runner = start("class Model:\n    def embeddings(self, body):\n        return body\n").ready()
     for path in (PREDICT, "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/responses", "/elsewhere"):
@@ -145,6 +189,27 @@ def test_the_request_as_argument(start):
         "raw": "{not json", "query": "a=1"}
     assert runner.http.post(PREDICT, data={"a": "1"}, files={"f": ("n", b"content")}).json() == {"a": "1", "f": "content"}
     assert runner.http.post("/v1/completions", json=[1]).json() == [[1], "POST"]
+
+
+def test_work_behind_an_answer(start):
+    """The answer is whole; what a background task still does is not the client's to end."""
+    runner = start(
+        """
+        import asyncio
+        from starlette.background import BackgroundTask
+        from starlette.responses import JSONResponse
+        async def behind():
+            await asyncio.sleep(0.05)
+            print("done behind it", flush=True)
+        class Model:
+            def predict(self, model_input):
+                return JSONResponse("in front", background=BackgroundTask(behind))
+        """
+    ).ready()
+    assert runner.predict(1).json() == "in front"
+    until(lambda: runner.metric("ambit_model_requests_in_flight") == 0, "the end of the request")
+    runner.says("done behind it")
+    assert "the client went away" not in runner.log()
 
 
 def test_the_request_without_a_body(start):
@@ -323,11 +388,11 @@ def test_a_stream_that_stalls(start, tmp_path):
     assert runner.predict("iterator").content == b"ab"
 
 
-def leave(runner, value):
+def leave(runner, value, path=PREDICT):
     """Sends a request and goes away, once the model says that it has begun."""
     body = json.dumps(value).encode()
     s = socket.create_connection(("127.0.0.1", runner.port))
-    s.sendall(b"POST %s HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n%s" % (PREDICT.encode(), len(body), body))
+    s.sendall(b"POST %s HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n%s" % (path.encode(), len(body), body))
     runner.says("has begun")
     s.close()
 
@@ -352,6 +417,76 @@ def test_a_client_that_leaves_cancels_async_work(start):
     runner.says("it was cancelled")
     assert runner.predict("quick").json() == "free"
     until(lambda: runner.metric('ambit_model_requests_total{method="predict",status="499"}') == 1, "a count")
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_client_that_leaves_is_noticed_whether_the_model_reads_or_not(start, asks):
+    runner = start(
+        """
+        import asyncio
+        from starlette.requests import Request
+        class Model:
+            async def predict(self, request: Request):
+                print("it has begun", flush=True)
+                try:
+                    if request.query_params:
+                        await request.body()
+                        await request.body()
+                    await asyncio.Event().wait()
+                finally:
+                    print("it was cancelled", flush=True)
+        """
+    ).ready()
+    leave(runner, "slow", PREDICT + ("?asks" if asks else ""))
+    runner.says("it was cancelled")
+    until(lambda: runner.metric('ambit_model_requests_total{method="predict",status="499"}') == 1, "a count")
+    assert "predict failed" not in runner.log()
+
+
+def test_a_client_that_leaves_while_its_body_is_read_is_no_failure_of_the_model(start):
+    runner = start(
+        """
+        from starlette.requests import Request
+        class Model:
+            async def predict(self, request: Request):
+                print("it has begun", flush=True)
+                return len(await request.body())
+        """
+    ).ready()
+    s = socket.create_connection(("127.0.0.1", runner.port))
+    s.sendall(b"POST %s HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf" % PREDICT.encode())
+    runner.says("it has begun")
+    s.close()
+    until(lambda: runner.metric('ambit_model_requests_total{method="predict",status="499"}') == 1, "a count")
+    assert "predict failed" not in runner.log()
+
+
+def test_nobody_is_told_to_send_a_body_in_vain(start):
+    runner = start("class Model:\n    def embeddings(self, body):\n        return body\n").ready()
+    with socket.create_connection(("127.0.0.1", runner.port), timeout=60) as s:
+        head = b"POST %s HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n"
+        s.sendall(head % b"/v1/completions")
+        assert s.recv(12) == b"HTTP/1.1 404"
+    with socket.create_connection(("127.0.0.1", runner.port), timeout=60) as s:
+        s.sendall(head % b"/v1/embeddings")
+        assert s.recv(12) == b"HTTP/1.1 100"
+
+
+def test_an_idle_thread_keeps_nothing(start):
+    runner = start(
+        """
+        class Big:
+            def tolist(self):
+                return 1
+            def __del__(self):
+                print("it is gone", flush=True)
+        class Model:
+            def predict(self, model_input):
+                return Big()
+        """
+    ).ready()
+    assert runner.predict(0).json() == 1
+    runner.says("it is gone")
 
 
 def test_a_client_that_leaves_closes_the_generator(start):

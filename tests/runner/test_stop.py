@@ -82,6 +82,59 @@ def test_the_grace_has_an_end(start, tmp_path):
     runner.says("2 requests and sockets are cut off")
 
 
+def test_who_is_cut_off_hears_why(start):
+    runner = start(
+        """
+        import asyncio
+        class Model:
+            async def predict(self, model_input):
+                print("in flight", flush=True)
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await asyncio.sleep(0.05)
+                    print("cleaned up", flush=True)
+        """,
+        AMBIT_GRACE_SECONDS="0",
+    ).ready()
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(runner.predict(1)))
+    asking.start()
+    runner.says("in flight")
+    runner.terminate()
+    asking.join()
+    assert (answers[0].status_code, answers[0].json()) == (503, {"error": "The server is stopping."})
+    assert answers[0].headers["x-baseten-error-code"] == "500"
+    assert runner.ended() == 0
+    assert "cleaned up" in runner.log()
+    assert "Exception in ASGI" not in runner.log()
+
+
+def test_a_health_check_that_hangs_does_not_delay_the_stop(start, tmp_path):
+    runner = start(
+        """
+        import os, time
+        class Model:
+            def is_healthy(self):
+                while os.path.exists(os.environ["HANG"]):
+                    print("asked", flush=True)
+                    time.sleep(0.01)
+                return True
+            def predict(self, x):
+                return x
+        """,
+        HANG=str(tmp_path / "hang"),
+    ).ready()
+    (tmp_path / "hang").touch()
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", runner.port)) as s:
+            s.sendall(b"GET /v1/models/model HTTP/1.1\r\nhost: a\r\n\r\n")
+            runner.says("asked")
+    runner.terminate()
+    assert runner.ended() == 0
+    assert "cut off" not in runner.log()
+
+
 def test_a_second_signal_ends_the_grace(start, tmp_path):
     runner = start(GATED, GO=str(tmp_path / "never")).ready()
     asking = threading.Thread(target=ask_in_vain, args=[runner])
