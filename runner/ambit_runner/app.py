@@ -13,7 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from . import body
 from .front import Front
-from .schema import ValidationError
+from .schema import ValidationError, problems
 from .sockets import SocketEndpoint
 from .stream import Stream, StreamAnswer
 
@@ -131,9 +131,12 @@ class App:
         except body.BodyError as error:
             return failure(error.status, CLIENTS, str(error))
         except ValidationError as error:
-            return failure(400, CLIENTS, f"The body does not keep to the model's schema: {error}")
+            return failure(400, CLIENTS, f"The body does not keep to the model's schema: {problems(error)}")
         except ClientDisconnect:
             raise asyncio.CancelledError from None
+        except Exception:
+            log.exception("the schema of %s failed", name)
+            return model_failed()
         return await self._run(name, value, request)
 
     async def _input(self, name, request):

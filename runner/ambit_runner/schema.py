@@ -12,6 +12,9 @@ except ImportError:
     class ValidationError(Exception):
         pass
 
+PROBLEMS_SHOWN = 5
+PLACE_LENGTH_MAX = 100
+
 
 @dataclass
 class Schema:
@@ -20,6 +23,17 @@ class Schema:
 
     def parse(self, value):
         return self.input_type.model_validate(value)
+
+
+def problems(error):
+    """What is wrong with a value, in a few words. pydantic's own text repeats the value, which is the client's and may be large."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    shown = []
+    for problem in found[:PROBLEMS_SHOWN]:
+        place = ".".join(str(step) for step in problem["loc"])[:PLACE_LENGTH_MAX]
+        shown.append(f"{place}: {problem['msg']}" if place else problem["msg"])
+    more = len(found) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more else "")
 
 
 def is_model_type(annotation):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -249,7 +250,6 @@ def test_messagepack(start, tmp_path):
 
 
 def test_schemas(start):
-    pydantic = pytest.importorskip("pydantic")
     runner = start(
         """
         from pydantic import BaseModel
@@ -261,7 +261,7 @@ def test_schemas(start):
             def predict(self, model_input: In) -> Out:
                 return Out(twice=2 * model_input.n)
         """,
-        PYTHONPATH=str(__import__("pathlib").Path(pydantic.__file__).parent.parent),
+        PYTHONPATH=path_of_pydantic(),
     ).ready()
     assert runner.predict({"n": 4}).json() == {"twice": 8}
     wrong = runner.predict({"n": "x"})
@@ -272,6 +272,49 @@ def test_schemas(start):
     assert schema["output_schema"]["required"] == ["twice"]
     assert schema["supports_streaming"] is False
     assert start(ECHO).ready().status("/v1/models/model/schema") == 404
+
+
+PYDANTIC = """
+    from pydantic import BaseModel, field_validator
+    class In(BaseModel):
+        numbers: list[int]
+        @field_validator("numbers")
+        @classmethod
+        def check(cls, numbers):
+            return numbers if numbers else {}["the validator's reason"]
+    class Model:
+        def predict(self, model_input: In):
+            return sum(model_input.numbers)
+"""
+
+
+def path_of_pydantic():
+    return str(Path(pytest.importorskip("pydantic").__file__).parent.parent)
+
+
+def test_a_schema_whose_own_code_fails(start):
+    runner = start(PYDANTIC, PYTHONPATH=path_of_pydantic()).ready()
+    assert runner.predict({"numbers": [1, 2]}).json() == 3
+    response = runner.predict({"numbers": []})
+    assert (response.status_code, response.headers["x-baseten-error-code"]) == (500, "600")
+    assert response.json() == {"error": "Internal error in the model; its log says more."}
+    runner.says("the validator's reason")
+
+
+def test_what_is_wrong_with_a_body_is_said_in_a_few_words(start):
+    runner = start(PYDANTIC, PYTHONPATH=path_of_pydantic()).ready()
+    few = runner.predict({"numbers": [1, "x"]})
+    assert few.status_code == 400
+    assert few.json()["error"] == (
+        "The body does not keep to the model's schema: numbers.1: Input should be a valid integer, unable to parse string as an integer"
+    )
+    many = runner.predict({"numbers": ["x" * 1000] * 10000})
+    assert many.status_code == 400
+    assert len(many.content) < 2000
+    assert "and 9995 more" in many.json()["error"]
+    long = runner.predict({"numbers": {"k" * 100_000: 1}, "k" * 100_000: 1})
+    assert long.status_code == 400
+    assert len(long.content) < 2000
 
 
 def test_a_body_beyond_the_limit(start):
