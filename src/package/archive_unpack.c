@@ -14,6 +14,9 @@
 
 enum { READ_BYTES = 64 << 10, FOLDER_MODE = 0700, FILE_MODE = 0600, PROGRAM_MODE = 0700 };
 
+/* Of an entry, beside its content, on average: tar's and pax's headers, and what fills a block. */
+enum { HEADERS_BYTES = 8 << 10 };
+
 struct link {
     struct link *next;
     str name, target;
@@ -253,24 +256,26 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *entry)
 {
     const char *path = archive_entry_pathname(entry);
     const char *hard_link = archive_entry_hardlink(entry);
+    mode_t type = archive_entry_filetype(entry);
     char plain[ENTRY_NAME_BYTES];
     enum entry_name fault = entry_name_read(str_of(path), plain);
     int e;
 
     if (fault != ENTRY_NAME_FINE)
         return refuse_name(u, str_of(path), entry_name_fault(fault));
-    if (hard_link) {
-        e = count_entry(u);
-        return e ? e : unpack_hard_link(u, str_of(plain), hard_link);
-    }
-    if (archive_entry_filetype(entry) == AE_IFDIR)
+    /* It would be decompressed to be passed over, without a bound. */
+    if ((hard_link || type != AE_IFREG) && archive_entry_size(entry) > 0)
+        return refuse_name(u, str_of(path), "has content, and is no file");
+    if (!hard_link && type == AE_IFDIR)
         return unpack_folder(u, str_of(plain)); /* counted where it is made */
     e = count_entry(u);
     if (e)
         return e;
     if (!*plain)
         return refuse_name(u, str_of(path), "is the package's own folder");
-    switch (archive_entry_filetype(entry)) {
+    if (hard_link)
+        return unpack_hard_link(u, str_of(plain), hard_link);
+    switch (type) {
     case AE_IFREG:
         return unpack_file(u, str_of(plain), entry);
     case AE_IFLNK:
@@ -282,9 +287,12 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *entry)
     }
 }
 
-/* Entries that make nothing (a folder that is there already) are bounded like those that do. */
+/* Entries that make nothing (a folder that is there already) are bounded like those that do, and so
+ * is what the archive says about all of them. */
 static int unpack_entries(struct unpacking *u)
 {
+    const uint64_t most_entries = 2 * (uint64_t)u->limits->entries;
+    const uint64_t most_bytes = u->limits->content_bytes + most_entries * HEADERS_BYTES;
     struct archive_entry *entry;
     uint64_t seen = 0;
 
@@ -296,9 +304,11 @@ static int unpack_entries(struct unpacking *u)
         /* A warning is about names that the locale cannot say; they come as they are. */
         if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
             return damaged(u);
-        if (++seen > 2 * (uint64_t)u->limits->entries)
+        if (++seen > most_entries)
             return package_refuse(u->error, "the archive has more than %u entries",
                                   u->limits->entries);
+        if ((uint64_t)archive_filter_bytes(u->archive, 0) > most_bytes)
+            return package_refuse(u->error, "the archive says too much about its entries");
         e = unpack_entry(u, entry);
         if (e)
             return e;

@@ -415,6 +415,117 @@ static void test_unpacking_is_bounded(void)
     finish();
 }
 
+/* --- archives that no library would write */
+
+struct raw {
+    const char *name, *target;
+    size_t bytes; /* of content */
+    char type;    /* as in tar's header; 0: the end */
+};
+
+enum {
+    BLOCK = 512,
+    CHECKSUM = 148,
+    CHECKSUM_BYTES = 8,
+    REMARK_BYTES = sizeof("524288 comment=\n") - 1
+};
+
+static void put_raw(struct buf *tar, const struct raw *raw)
+{
+    static const char zeros[BLOCK];
+    char head[BLOCK] = {0};
+    unsigned sum = CHECKSUM_BYTES * ' ';
+
+    (void)snprintf(head, 100, "%s", raw->name);
+    (void)snprintf(head + 100, 8, "0000644");
+    (void)snprintf(head + 124, 12, "%011zo", raw->bytes);
+    head[156] = raw->type;
+    (void)snprintf(head + 157, 100, "%s", raw->target ? raw->target : "");
+    memcpy(head + 257, "ustar\00000", 8);
+    for (size_t i = 0; i < BLOCK; i++)
+        sum += (unsigned char)head[i];
+    (void)snprintf(head + CHECKSUM, CHECKSUM_BYTES, "%06o", sum);
+    buf_put(tar, head, BLOCK);
+    if (raw->type == 'x')
+        buf_printf(tar, "%zu comment=%0*d\n", raw->bytes, (int)raw->bytes - REMARK_BYTES, 0);
+    else
+        for (size_t n = 0; n < raw->bytes; n += BLOCK)
+            buf_put(tar, zeros, BLOCK);
+}
+
+static int unpack_raw(const struct raw *items, const struct package_limits *limits)
+{
+    int fd = memfd_create("archive", MFD_CLOEXEC), result;
+    struct archive_entry *entry = archive_entry_new();
+    struct archive *a = archive_write_new();
+    struct buf tar;
+
+    buf_init(&tar, 0);
+    for (; items->type; items++)
+        put_raw(&tar, items);
+    for (size_t i = 0; i < 2 * BLOCK; i++)
+        buf_put_char(&tar, 0);
+    archive_entry_copy_pathname(entry, "tar");
+    archive_entry_set_filetype(entry, AE_IFREG);
+    CHECK(archive_write_set_format_raw(a) == ARCHIVE_OK &&
+          archive_write_add_filter_gzip(a) == ARCHIVE_OK &&
+          archive_write_open_fd(a, fd) == ARCHIVE_OK &&
+          archive_write_header(a, entry) == ARCHIVE_OK &&
+          archive_write_data(a, tar.p, tar.n) == (la_ssize_t)tar.n &&
+          archive_write_close(a) == ARCHIVE_OK);
+    archive_write_free(a);
+    archive_entry_free(entry);
+    buf_deinit(&tar);
+    result = package_unpack(fd, p("out"), limits, &about, &error);
+    close(fd);
+    return result;
+}
+
+/* What is read and thrown away costs time as well. */
+static void test_content_that_is_not_of_a_file(void)
+{
+    static const struct {
+        struct raw items[4];
+        const char *why;
+    } rows[] = {
+        {{{"a", NULL, 0, '0'}, {"d/", NULL, 1 << 20, '0'}},
+         "the entry \"d/\" has content, and is no file"},
+        {{{"a", NULL, 0, '0'}, {"r", NULL, 1 << 19, 'x'}, {"h", "a", 1 << 20, '1'}},
+         "the entry \"h\" has content, and is no file"},
+        {{{"a", NULL, 0, '0'}, {"./", "a", 0, '1'}},
+         "the entry \"./\" is the package's own folder"},
+    };
+    const struct package_limits limits = {1 << 20, 1 << 20, 20};
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin();
+        CHECK_INT(unpack_raw(rows[i].items, &limits), PACKAGE_REFUSED);
+        CHECK_STR(str_of(error.message), rows[i].why);
+        CHECK_INT(count_names(), 0);
+        finish();
+    }
+}
+
+/* Each entry with half a megabyte of remarks, which shrinks to nothing in the archive. */
+static void test_what_is_said_about_entries_is_bounded(void)
+{
+    static struct raw items[34];
+    struct package_limits limits = {1 << 20, 20, 20};
+
+    items[0] = (struct raw){"a", NULL, 0, '0'};
+    for (size_t i = 1; i + 1 < COUNT_OF(items); i += 2) {
+        items[i] = (struct raw){"remarks", NULL, 1 << 19, 'x'};
+        items[i + 1] = (struct raw){"d/", NULL, 0, '5'};
+    }
+    begin();
+    CHECK_INT(unpack_raw(items, &limits), PACKAGE_REFUSED);
+    CHECK_STR(str_of(error.message), "the archive says too much about its entries");
+    CHECK_INT(count_names(), 0);
+    limits.content_bytes = 16 << 20;
+    CHECK_INT(unpack_raw(items, &limits), PACKAGE_FINE);
+    finish();
+}
+
 /* The same folder again and again makes nothing, and must not go on for ever. */
 static void test_entries_that_make_nothing_are_bounded(void)
 {
@@ -487,6 +598,8 @@ int main(void)
     RUN(test_links_inside);
     RUN(test_unpacking_is_bounded);
     RUN(test_entries_that_make_nothing_are_bounded);
+    RUN(test_content_that_is_not_of_a_file);
+    RUN(test_what_is_said_about_entries_is_bounded);
     RUN(test_a_folder_that_is_there_stays);
     RUN(test_damage);
     RUN(test_removing);
