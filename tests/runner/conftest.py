@@ -92,8 +92,9 @@ class Runner:
         return self.http.post(PREDICT, json=value, **more)
 
     def metric(self, name):
+        """None before it is there: a counter appears with its first count."""
         found = [line for line in self.http.get("/metrics").text.splitlines() if line.startswith(name + " ")]
-        return float(found[0].rpartition(" ")[2])
+        return float(found[0].rpartition(" ")[2]) if found else None
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
