@@ -25,7 +25,8 @@ NOT_BUILT = ("system_packages", "build_commands", "external_data", "model_cache"
 
 
 def say(line):
-    print(line, flush=True)
+    """Without the credentials of an index or a repository: more people read a build's log than may know those."""
+    print(re.sub(r"://[^/\s@]+@", "://****@", line), flush=True)
 
 
 def warn_of_what_is_not_built(package):

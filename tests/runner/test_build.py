@@ -108,6 +108,17 @@ def test_the_last_line_says_what_failed(tmp_path, config, words):
         assert word in last, built.stdout
 
 
+@pytest.mark.parametrize("requirement", ["tiny @ http://{}/tiny-1.0-py3-none-any.whl", "two words http://{}/", "-r http://{}/list"])
+def test_a_failure_does_not_tell_a_password(tmp_path, requirement):
+    address = "someone:hunter2@127.0.0.1:1"
+    package = write_package(tmp_path / "package", "", f"requirements: ['{requirement.format(address)}']\n")
+    built = run_build(package, tmp_path / "venv", PIP_RETRIES="0", **OFFLINE)
+    assert built.returncode == 1
+    assert built.stdout.splitlines()[-1].startswith("build failed: requirement ")
+    assert "http://****@127.0.0.1:1/" in built.stdout.splitlines()[-1]
+    assert "hunter2" not in built.stdout
+
+
 def test_no_package(tmp_path):
     built = run_build(tmp_path, tmp_path / "venv")
     assert built.returncode == 1
