@@ -28,6 +28,9 @@ from .workers import Lease, Workers, contained
 RESERVED = ("PORT", "APP_HOME", "B10_DYNAMIC_CONFIG_DIR")
 RESERVED_PREFIXES = ("AMBIT_", "BT_", "TRUSS_SECRET_")
 
+# Threads of preprocess and postprocess, which have no limit of their own.
+AROUND_MAX = 64
+
 WORK = ("predict", "chat_completions", "completions", "embeddings", "messages", "responses")
 
 log = logging.getLogger("ambit_runner.model")
@@ -89,6 +92,7 @@ class Model:
         self.package = package
         self.workers = Workers()
         self.limit = asyncio.Semaphore(package.predict_concurrency)
+        self.limit_around = asyncio.Semaphore(AROUND_MAX)
         self.environment = EnvironmentFile()
         self.ready = False
         self.schema = None
@@ -226,7 +230,7 @@ class Model:
         method = self.methods[name]
         before, after = (self.methods.get(n) if name == "predict" else None for n in ("preprocess", "postprocess"))
         if before:
-            value = await self._simple(before.function, *before.arguments(value, request))
+            value = await self._around(before, value, request)
         await self.limit.acquire()
         lease = Lease(self.workers, when_free=self.limit.release)
         try:
@@ -240,8 +244,20 @@ class Model:
             if lease:
                 lease.release()
         if after and not isinstance(result, Response):
-            result = await self._simple(after.function, *after.arguments(result, request))
+            result = await self._around(after, result, request)
         return result
+
+    async def _around(self, method, value, request):
+        """preprocess or postprocess."""
+        arguments = method.arguments(value, request)
+        if method.is_async:
+            return await contained(method.function(*arguments))
+        await self.limit_around.acquire()
+        lease = Lease(self.workers, when_free=self.limit_around.release)
+        try:
+            return await self._work(method, arguments, lease)
+        finally:
+            lease.release()
 
     async def _work(self, method, arguments, lease):
         if method.is_async:

@@ -648,3 +648,38 @@ def test_the_limit_of_concurrency_is_around_predict_only(start, kind, pause):
     most = runner.predict("ask").json()
     assert most["pre"] == 6
     assert most["in"] == 2
+
+
+def test_threads_around_predict_are_bounded(start, tmp_path):
+    runner = start(
+        """
+        import os, threading, time
+        class Model:
+            def __init__(self):
+                self.lock = threading.Lock()
+                self.inside = self.most = 0
+            def preprocess(self, model_input):
+                with self.lock:
+                    self.inside += 1
+                    self.most = max(self.most, self.inside)
+                    print("inside:", self.inside, flush=True)
+                while not os.path.exists(os.environ["GO"]):
+                    time.sleep(0.01)
+                with self.lock:
+                    self.inside -= 1
+            async def predict(self, model_input):
+                return self.most
+        """,
+        GO=str(tmp_path / "go"),
+    ).ready()
+
+    async def crowd():
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=runner.url, timeout=60, trust_env=False, limits=limits) as client:
+            answers = [asyncio.create_task(client.post(PREDICT, json=0)) for _ in range(100)]
+            await asyncio.to_thread(until, lambda: runner.metric("ambit_model_requests_in_flight") == 100, "all requests")
+            await asyncio.to_thread(runner.says, "inside: 64")
+            (tmp_path / "go").touch()
+            return [(await answer).json() for answer in answers]
+
+    assert max(asyncio.run(crowd())) == 64
