@@ -1,5 +1,7 @@
 #include "cli/process.h"
 
+#include "base/secrecy.h"
+
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -12,6 +14,7 @@ void process_begin(const char *name)
 
     prctl(PR_SET_NAME, name);
     setrlimit(RLIMIT_CORE, &core);
+    secrecy_begin();
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
