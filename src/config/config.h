@@ -15,6 +15,8 @@
 #include "catalog/catalog.h"
 #include "config/diagnostics.h"
 
+#include <sys/types.h>
+
 enum {
     CONFIG_MAX_BYTES = 64 << 20, /* of the file */
     CONFIG_NAME_MAX = 1024,      /* bytes of a name, id or URL */
@@ -63,6 +65,9 @@ struct config_plane {
     uint32_t replicas_max;          /* 0: no limit */
     uint16_t first_port, last_port; /* of its replicas */
     str cgroup;                     /* folder of a delegated cgroup v2 subtree, "" : none */
+    str user;                       /* that packages run as, "" : the one that Ambit runs as */
+    uid_t uid;                      /* of the user, with its primary group */
+    gid_t gid;
     unsigned line;
 };
 

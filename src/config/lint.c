@@ -5,6 +5,8 @@
 
 #include "config/model.h"
 
+#include <unistd.h>
+
 struct lint {
     const struct config_reader *reader;
     const struct config_node *root;
@@ -40,6 +42,22 @@ static void lint_endpoint(const struct lint *l, const struct config_endpoint *en
                  STR_ARG(e->id));
 }
 
+/* Whoever may push is root then. */
+static void lint_users(const struct config_reader *r, const struct config_node *root)
+{
+    const struct config *c = r->config;
+    struct config_node planes;
+
+    if (geteuid() != 0 || !node_member(r, root, "planes", &planes))
+        return;
+    for (size_t i = 0; i < c->n_planes; i++)
+        if (!c->planes[i].user.n)
+            node_warning(r, &planes,
+                         "packages run as root on the plane %.*s: whoever may push can read and "
+                         "change everything on this machine; give it a user",
+                         STR_ARG(c->planes[i].name));
+}
+
 void config_lint(const struct config_reader *r, const struct config_node *root)
 {
     const struct config *c = r->config;
@@ -47,6 +65,7 @@ void config_lint(const struct config_reader *r, const struct config_node *root)
     struct region_rule rule;
     str message;
 
+    lint_users(r, root);
     if (!c->organization_rule.p ||
         !region_rule_parse_canonical(c->organization_rule, r->arena, &rule) ||
         region_rule_compile(&rule, c->regions, r->arena, &l.organization, &message))

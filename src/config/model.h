@@ -52,7 +52,7 @@ struct config_environment_group_section {
 };
 
 struct config_plane_section {
-    str name, region, cgroup;
+    str name, region, cgroup, user;
     uint32_t type, replicas_max, first_port, last_port;
 };
 

@@ -4,7 +4,10 @@
 #include "config/model.h"
 #include "net/networks.h"
 
-enum { PLANE_NAME_MAX = 40, NETWORKS_MAX = 64 };
+#include <pwd.h>
+#include <stdio.h>
+
+enum { PLANE_NAME_MAX = 40, USER_NAME_MAX = 64, NETWORKS_MAX = 64 };
 
 static bool is_plane_name(str name)
 {
@@ -32,6 +35,50 @@ static bool read_place(const struct config_reader *r, const struct config_node *
     }
     plane->region = section->region;
     return config_read_place(r, &region, section->region, &plane->place);
+}
+
+/* Numbers are looked up as well: the user's group comes with it. */
+static bool find_user(str user, struct config_plane *plane)
+{
+    char name[USER_NAME_MAX + 1], bytes[4096];
+    struct passwd entry, *found = NULL;
+    uint64_t number;
+
+    if (user.n > USER_NAME_MAX)
+        return false;
+    snprintf(name, sizeof(name), "%.*s", STR_ARG(user));
+    if (!str_parse_u64(user, &number))
+        getpwnam_r(name, &entry, bytes, sizeof(bytes), &found);
+    else if (number < UINT32_MAX)
+        getpwuid_r((uid_t)number, &entry, bytes, sizeof(bytes), &found);
+    if (!found)
+        return false;
+    plane->uid = entry.pw_uid;
+    plane->gid = entry.pw_gid;
+    return true;
+}
+
+static bool read_user(const struct config_reader *r, const struct config_node *node, str user,
+                      struct config_plane *plane)
+{
+    struct config_node at;
+
+    plane->user = user;
+    if (user.n == 0 || !node_member(r, node, "user", &at))
+        return true;
+    if (!find_user(user, plane)) {
+        node_error(r, &at,
+                   "\"%.*s\" is no user of this machine; expected the name or the number of one",
+                   STR_ARG(str_upto(user, 80)));
+        return false;
+    }
+    if (plane->uid == 0) {
+        node_error(r, &at,
+                   "\"%.*s\" may do everything; expected a user with fewer rights than Ambit",
+                   STR_ARG(user));
+        return false;
+    }
+    return true;
 }
 
 static str read_plane(const struct config_reader *r, const struct config_node *node, void *ret_item)
@@ -62,6 +109,8 @@ static str read_plane(const struct config_reader *r, const struct config_node *n
         .cgroup = section.cgroup,
         .line = node->place.line,
     };
+    if (!read_user(r, node, section.user, plane))
+        return STR("");
     return read_place(r, node, &section, plane) ? plane->name : STR("");
 }
 

@@ -244,6 +244,10 @@ const struct setting settings_table[] = {
     VALUE("planes[].cgroup", TEXT, IN(config_plane_section, cgroup), "",
           "Folder of a cgroup v2 subtree that is delegated to Ambit: replicas then have the memory "
           "and processor limits of their packages."),
+    VALUE("planes[].user", TEXT, IN(config_plane_section, user), "",
+          "User of the machine, by name or number, that packages and their builds run as; needs "
+          "Ambit to run as root. Empty: the user that Ambit runs as, so that packages can read "
+          "its keys."),
     GROUP("deployments", OBJECT, "How deployments come to life."),
     NUMBER("deployments.deploy_timeout", DURATION,
            IN(config_deployments_section, deploy_timeout_ms), 1, MS_MAX, "30m",

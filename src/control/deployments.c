@@ -17,13 +17,33 @@ static void make_identity(void *ctx, char ret_hex[2 * IDENTITY_BYTES + 1])
     ret_hex[2 * IDENTITY_BYTES] = '\0';
 }
 
-static bool is_available(const struct policy *p, str plane, str *ret_why)
+static struct policy_plane_down *find_down(struct policy *p, str plane)
 {
     for (size_t i = 0; i < p->n_planes_down; i++)
-        if (str_eq(str_of(p->planes_down[i].name), plane)) {
-            *ret_why = str_of(p->planes_down[i].why);
-            return false;
-        }
+        if (str_eq(str_of(p->planes_down[i].name), plane))
+            return &p->planes_down[i];
+    return NULL;
+}
+
+bool deployments_plane_down(struct policy *p, str plane, str why)
+{
+    struct policy_plane_down *down = find_down(p, plane);
+
+    if (down ? str_eq(str_of(down->why), why) : why.n == 0)
+        return false;
+    if (!down) {
+        p->planes_down =
+            mem_realloc(p->planes_down, (p->n_planes_down + 1) * sizeof(*p->planes_down));
+        down = &p->planes_down[p->n_planes_down++];
+        *down = (struct policy_plane_down){.name = str_dup(plane)};
+    }
+    mem_free(down->why);
+    down->why = str_dup(why);
+    if (why.n == 0) {
+        mem_free(down->name);
+        mem_free(down->why);
+        *down = p->planes_down[--p->n_planes_down];
+    }
     return true;
 }
 
@@ -42,7 +62,10 @@ static void list_planes(struct policy *p, const struct config *config, struct fl
             .why = STR(""),
             .replicas_max = from->replicas_max,
         };
-        planes[i].available = is_available(p, from->name, &planes[i].why);
+        const struct policy_plane_down *down = find_down(p, from->name);
+        planes[i].available = !down;
+        if (down)
+            planes[i].why = str_of(down->why);
     }
     p->planes = planes;
     w->planes = planes;

@@ -15,6 +15,10 @@ void fleet_world_init(struct policy *p, const struct config *config, str actor,
 /* The same for the configuration in force. */
 void fleet_world_of(struct policy *p, str actor, struct fleet_world *ret_world);
 
+/* A plane of the configuration that nothing can be placed on, for this reason; "" : it can. Whether
+ * that is news. */
+bool deployments_plane_down(struct policy *p, str plane, str why);
+
 /* What a configuration says goes to the fleet: the default team, and the environment groups that
  * the file owns. What the file no longer names is the API's from then on, without a rule. */
 void deployments_take_file(struct change *c, const struct config *config);

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum { TURN_MAX_MS = 1000 };
 
@@ -69,12 +70,20 @@ static bool known(void *ctx, str replica)
     return it && reconciler_plane(r, it->plane);
 }
 
+/* It is tried again in every turn, and told of once. */
+static void set_down(struct reconciler *r, str plane, str why)
+{
+    if (deployments_plane_down(r->policy, plane, why) && why.n)
+        log_event(LOG_ERROR, "plane_failed", LOG_STR("plane", plane), LOG_STR("why", why));
+}
+
 static void add_plane(struct reconciler *r, const struct config_plane *from)
 {
     const struct config *config = r->policy->config;
     CLEANUP_FREE char *name = str_dup(from->name);
     char runner[PATH_MAX];
     CLEANUP_FREE char *cgroup = str_dup(from->cgroup);
+    CLEANUP_FREE char *user = str_dup(from->user);
     if (config->runner.n)
         snprintf(runner, sizeof(runner), "%.*s", STR_ARG(config->runner));
     else
@@ -87,15 +96,19 @@ static void add_plane(struct reconciler *r, const struct config_plane *from)
         .port_first = from->first_port,
         .port_last = from->last_port,
         .cgroup = *cgroup ? cgroup : NULL,
+        .user = {user, from->uid, from->gid},
     };
+    char why[USER_WHY_BYTES] = "";
     struct plane *plane;
-    int result = r->make_plane(r->loop, &options, &plane_events, r, &plane);
+    int result = plane_process_check_user(&options, why);
 
-    if (result < 0) {
-        log_event(LOG_ERROR, "plane_failed", LOG_STR("plane", from->name),
-                  LOG_STR("why", str_of(strerrordesc_np(-result))));
+    if (result == 0)
+        result = r->make_plane(r->loop, &options, &plane_events, r, &plane);
+    set_down(r, from->name, result == 0 ? STR("") : str_of(*why ? why : strerrordesc_np(-result)));
+    if (result < 0)
         return;
-    }
+    if (geteuid() == 0 && !from->user.n)
+        log_event(LOG_WARN, "packages_run_as_root", LOG_STR("plane", from->name));
     r->planes = mem_realloc(r->planes, (r->n_planes + 1) * sizeof(struct plane *));
     r->planes[r->n_planes++] = plane;
 }
@@ -115,6 +128,16 @@ static void reclaim(struct reconciler *r)
                   LOG_STR("why", str_of(strerrordesc_np(-result))));
 }
 
+/* A reload may give a plane another one: what is started or built from then on runs as it, or, if
+ * that is not possible, not at all. */
+static void follow_user(const struct reconciler *r, const struct config_plane *from)
+{
+    struct plane *plane = reconciler_plane(r, from->name);
+    CLEANUP_FREE char *name = str_dup(from->user);
+
+    plane->ops->set_user(plane, &(struct plane_user){name, from->uid, from->gid});
+}
+
 /* A plane that the configuration no longer names stays until the process ends: its replicas have to
  * be stopped by somebody. */
 static void follow_configuration(struct reconciler *r)
@@ -123,7 +146,9 @@ static void follow_configuration(struct reconciler *r)
     size_t n_before = r->n_planes;
 
     for (size_t i = 0; i < config->n_planes; i++)
-        if (!reconciler_plane(r, config->planes[i].name))
+        if (reconciler_plane(r, config->planes[i].name))
+            follow_user(r, &config->planes[i]);
+        else
             add_plane(r, &config->planes[i]);
     /* Not before all of them are there: they find the replicas of each other. */
     for (size_t i = n_before; i < r->n_planes; i++)

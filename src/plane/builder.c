@@ -87,9 +87,62 @@ static int wait_for(pid_t pid)
     return told_to_end || !WIFEXITED(status) ? -EINTR : -WEXITSTATUS(status);
 }
 
+/* --- the Python environment */
+
+/* For those of a build alone: what one leaves in a home, another would take for its own. */
+#define HOME_FOLDER "home"
+
+static int give(const struct builder_options *options, int folder)
+{
+    const struct plane_user *u = &options->user;
+    int r = files_hand_over(folder, "package", geteuid(), u->uid);
+
+    for (size_t i = 0; r == 0 && i < 2; i++) {
+        const char *name = ((const char *[]){"venv", HOME_FOLDER})[i];
+
+        r = files_share_folder(folder, name, 0700);
+        if (r == 0)
+            r = files_hand_over(folder, name, geteuid(), u->uid);
+    }
+    if (r == 0)
+        r = files_open_gate(folder, u->gid);
+    return r < 0 ? fail("its folders cannot be given to the plane's user", strerrordesc_np(-r)) : 0;
+}
+
+static int take_back(const struct builder_options *options, int folder)
+{
+    static const char *const names[] = {"package", "venv"};
+    uid_t from = plane_user_is_set(&options->user) ? options->user.uid : geteuid();
+    int r = files_remove_tree(folder, HOME_FOLDER);
+
+    for (size_t i = 0; r == 0 && i < COUNT_OF(names); i++) {
+        if (faccessat(folder, names[i], F_OK, 0) == 0)
+            r = files_hand_over(folder, names[i], options->runner[0] ? from : geteuid(), geteuid());
+    }
+    return r < 0 ? fail("what it has made cannot be taken over", strerrordesc_np(-r)) : 0;
+}
+
+/* This process's own, with another home. */
+static const char **environment_of_user(const char *home)
+{
+    size_t n = 0, at = 0;
+
+    while (environ[n])
+        n++;
+    const char **env = mem_zalloc((n + 2) * sizeof(*env));
+    for (size_t i = 0; i < n; i++) {
+        if (!str_starts(str_of(environ[i]), STR("HOME=")))
+            env[at++] = environ[i];
+    }
+    env[at] = home;
+    return env;
+}
+
 static int make_environment(const struct builder_options *options, const char *package,
                             const char *venv)
 {
+    char home[PATH_MAX];
+    const char **env CLEANUP_FREE = NULL;
     char python[PATH_MAX], why[WORKLOAD_WHY_BYTES];
     pid_t pid;
 
@@ -97,10 +150,15 @@ static int make_environment(const struct builder_options *options, const char *p
     if (access(python, X_OK) < 0)
         return fail("the runner is not set up (scripts/setup.sh runner)", python);
     const char *const argv[] = {python, "-m", "ambit_runner", "build", package, venv, NULL};
+    if (plane_user_is_set(&options->user)) {
+        snprintf(home, sizeof(home), "HOME=%s/" HOME_FOLDER, options->folder);
+        env = environment_of_user(home);
+    }
     const struct workload w = {.argv = argv,
-                               .env = (const char *const *)environ,
+                               .env = env ? env : (const char *const *)environ,
                                .directory = options->folder,
                                .cgroup = "",
+                               .user = options->user,
                                .output_fd = STDOUT_FILENO};
     fflush(stdout);
     if (workload_start(&w, &pid, why) < 0)
@@ -132,11 +190,17 @@ static int build(const struct builder_options *options, int folder)
     r = files_remove_tree(folder, "package");
     if (r == 0)
         r = files_remove_tree(folder, "venv");
+    if (r == 0)
+        r = files_remove_tree(folder, HOME_FOLDER);
     if (r < 0)
         return fail("an earlier build cannot be deleted", strerrordesc_np(-r));
     r = unpack(options, package);
+    if (r == 0 && options->runner[0] && plane_user_is_set(&options->user))
+        r = give(options, folder);
     if (r == 0 && options->runner[0])
         r = make_environment(options, package, venv);
+    if (r == 0)
+        r = take_back(options, folder);
     return r == 0 ? mark_built(folder) : r;
 }
 

@@ -25,9 +25,9 @@ static int write_all(int fd, str content)
     return 0;
 }
 
-enum durability { AS_IT_COMES, DURABLE };
+enum writing { WRITE_PLAINLY, WRITE_DURABLY, WRITE_SHARED };
 
-static int replace(int folder, const char *name, str content, enum durability durability)
+static int replace(int folder, const char *name, str content, enum writing how)
 {
     char partial[NAME_MAX_BYTES];
 
@@ -36,26 +36,33 @@ static int replace(int folder, const char *name, str content, enum durability du
     if (fd < 0)
         return -errno;
     int r = write_all(fd, content);
-    if (r == 0 && durability == DURABLE && fsync(fd) < 0)
+    if (r == 0 && how == WRITE_DURABLY && fsync(fd) < 0)
+        r = -errno;
+    if (r == 0 && how == WRITE_SHARED && fchmod(fd, 0644) < 0)
         r = -errno;
     close(fd);
     if (r == 0 && renameat(folder, partial, folder, name) < 0)
         r = -errno;
     if (r < 0)
         unlinkat(folder, partial, 0);
-    if (r == 0 && durability == DURABLE && fsync(folder) < 0)
+    if (r == 0 && how == WRITE_DURABLY && fsync(folder) < 0)
         r = -errno;
     return r;
 }
 
 int files_write(int folder, const char *name, str content)
 {
-    return replace(folder, name, content, AS_IT_COMES);
+    return replace(folder, name, content, WRITE_PLAINLY);
 }
 
 int files_write_durably(int folder, const char *name, str content)
 {
-    return replace(folder, name, content, DURABLE);
+    return replace(folder, name, content, WRITE_DURABLY);
+}
+
+int files_write_shared(int folder, const char *name, str content)
+{
+    return replace(folder, name, content, WRITE_SHARED);
 }
 
 int files_sync(int folder)
@@ -102,6 +109,95 @@ int files_make_folder(const char *path)
     }
     return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
+
+/* --- who may */
+
+int files_share_folder(int parent, const char *name, mode_t mode)
+{
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -errno;
+    int r = fchmod(fd, mode) < 0 ? -errno : 0;
+    close(fd);
+    return r;
+}
+
+int files_open_gate(int folder, gid_t group)
+{
+    struct stat about;
+
+    if (fstat(folder, &about) < 0)
+        return -errno;
+    if (about.st_mode & S_IXOTH || (about.st_mode & S_IXGRP && about.st_gid == group))
+        return 0;
+    if (about.st_mode & S_IXGRP)
+        return fchmod(folder, 0711) < 0 ? -errno : 0;
+    if (fchown(folder, (uid_t)-1, group) < 0 || fchmod(folder, 0710) < 0)
+        return -errno;
+    return 0;
+}
+
+struct handing_over {
+    uid_t from, to;
+};
+
+static int hand_over_entries(const struct handing_over *h, int folder, unsigned depth);
+
+/* Of a folder itself before what is in it: then `from` can put nothing in any more. A file's owner
+ * is looked at where it is open, so it is no other file that is given away. */
+static int hand_over_one(const struct handing_over *h, int parent, const char *name, unsigned depth)
+{
+    struct stat about;
+    int fd = openat(parent, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0)
+        return errno == ELOOP ? 0 : -errno; /* a link is nobody's: its folder says who may */
+    int r = fstat(fd, &about) < 0 ? -errno : 0;
+    if (r == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
+        r = -EINVAL;
+    if (r == 0 && about.st_uid != h->from)
+        r = -EPERM;
+    bool all_may_execute = S_ISDIR(about.st_mode) || about.st_mode & S_IXUSR;
+    if (r == 0 &&
+        (fchown(fd, h->to, (gid_t)-1) < 0 || fchmod(fd, all_may_execute ? 0755 : 0644) < 0))
+        r = -errno;
+    if (r == 0 && S_ISDIR(about.st_mode))
+        return depth < TREE_DEPTH_MAX ? hand_over_entries(h, fd, depth + 1) : -ELOOP;
+    close(fd);
+    return r;
+}
+
+/* Takes the descriptor. */
+static int hand_over_entries(const struct handing_over *h, int folder, unsigned depth)
+{
+    DIR *entries = fdopendir(folder);
+    struct dirent *entry;
+    int r = 0;
+
+    if (!entries) {
+        close(folder);
+        return -ENOMEM;
+    }
+    while (r == 0 && (entry = readdir(entries)) != NULL) {
+        str name = str_of(entry->d_name);
+
+        if (!str_eq(name, STR(".")) && !str_eq(name, STR("..")))
+            r = hand_over_one(h, dirfd(entries), entry->d_name, depth);
+    }
+    closedir(entries);
+    return r;
+}
+
+int files_hand_over(int parent, const char *name, uid_t from, uid_t to)
+{
+    const struct handing_over h = {from, to};
+
+    return hand_over_one(&h, parent, name, 0);
+}
+
+/* --- deleting */
 
 static int remove_entries(int folder, unsigned depth);
 

@@ -8,6 +8,8 @@
 
 #include "base/buf.h"
 
+#include <sys/types.h>
+
 #define FILES_SPEC   "spec.json" /* from the plane, before it starts a shim */
 #define FILES_LOCK   "lock"
 #define FILES_PID    "pid"    /* of the shim, once it runs */
@@ -32,6 +34,20 @@ int files_read(int folder, const char *name, size_t max, struct buf *to);
 
 /* Makes the folder (0700) and its parents where they are missing: 0 or a negative errno. */
 int files_make_folder(const char *path);
+
+/* The same, for everyone who gets into the folder to read. */
+int files_write_shared(int folder, const char *name, str content);
+
+/* Makes name/ in the folder with this mode, whatever it was before, or gives it another one. */
+int files_share_folder(int parent, const char *name, mode_t mode);
+
+/* A folder that this group may pass through, which sees no list of it, and nobody else. Where
+ * another group may already, everyone may from then on. */
+int files_open_gate(int folder, gid_t group);
+
+/* All of a tree becomes `to`'s, who alone may write it; whoever gets to it may read it. All of it
+ * has to be `from`'s before, and plain files, folders and links: -EPERM or -EINVAL otherwise. */
+int files_hand_over(int parent, const char *name, uid_t from, uid_t to);
 
 /* Deletes a folder with all that is in it, never following a link. What is not there is fine. */
 int files_remove_tree(int parent, const char *name);

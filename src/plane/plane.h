@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 #include "net/loop.h"
+#include "plane/user.h"
 
 struct plane;
 
@@ -69,6 +70,8 @@ struct plane_ops {
     void (*forget_deployment)(struct plane *p, str deployment);
     /* A port that no replica of this plane has, and none had lately; 0: there is none. */
     uint16_t (*take_port)(struct plane *p);
+    /* Who packages that are built or started from now on run as; what runs goes on. */
+    void (*set_user)(struct plane *p, const struct plane_user *user);
     void (*free)(struct plane *p);
 };
 
@@ -91,7 +94,13 @@ struct plane_process_options {
                                the package's own process */
     const char *runner_dir; /* of the Python package ambit_runner; "" : none is there */
     uint16_t port_first, port_last;
-    const char *cgroup; /* folder of a delegated cgroup v2 subtree; NULL: none */
+    const char *cgroup;     /* folder of a delegated cgroup v2 subtree; NULL: none */
+    struct plane_user user; /* of packages and builds; nothing else runs as it */
 };
+
+/* Whether packages can run as the user of these options: 0, or a negative errno and a sentence. The
+ * user gets into the data directory from then on, but not to what lies there. */
+int plane_process_check_user(const struct plane_process_options *options,
+                             char ret_why[USER_WHY_BYTES]);
 int plane_process_new(struct loop *loop, const struct plane_process_options *options,
                       const struct plane_events *events, void *ctx, struct plane **ret_plane);

@@ -37,12 +37,28 @@ static struct process_replica *find(struct plane *p, str id)
 
 /* --- starting */
 
+/* The plane's user has a home there, and passes through to it. */
+static int prepare_for_user(const struct plane_user *u, int folder)
+{
+    int r = files_share_folder(folder, PROCESS_HOME, 0700);
+
+    if (r == 0 && fchownat(folder, PROCESS_HOME, u->uid, u->gid, AT_SYMLINK_NOFOLLOW) < 0)
+        r = -errno;
+    return r == 0 ? files_open_gate(folder, u->gid) : r;
+}
+
 static int open_folder(const struct process_plane *p, const char *id)
 {
     if (mkdirat(p->replicas_fd, id, 0700) < 0 && errno != EEXIST)
         return -errno;
     int fd = openat(p->replicas_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    int r = plane_user_is_set(&p->user) ? prepare_for_user(&p->user, fd) : 0;
+    if (r == 0)
+        return fd;
+    close(fd);
+    return r;
 }
 
 /* The shim's: secrets as standard input, the lock as SHIM_LOCK_FD, a session of its own, and stop
@@ -289,6 +305,64 @@ static void on_changes(struct loop_io *io, uint32_t events)
     }
 }
 
+/* --- the user of packages */
+
+/* Others may pass through, and see no list of what is there. */
+static int let_pass(const char *path)
+{
+    struct stat about;
+    int r = files_make_folder(path);
+
+    if (r == 0 && stat(path, &about) < 0)
+        r = -errno;
+    if (r == 0 && !(about.st_mode & S_IXOTH) &&
+        chmod(path, (about.st_mode & 07777) | S_IXGRP | S_IXOTH) < 0)
+        r = -errno;
+    return r;
+}
+
+/* Down to the folders of deployments and replicas, each of which has a gate of its own. */
+static int let_user_in(const char *data_dir, char ret_path[PROCESS_PATH_MAX])
+{
+    static const char *const passages[] = {"", "/deployments", "/replicas"};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < COUNT_OF(passages); i++) {
+        int n = snprintf(ret_path, PROCESS_PATH_MAX, "%s%s", data_dir, passages[i]);
+
+        r = n < 0 || n >= PROCESS_PATH_MAX ? -ENAMETOOLONG : let_pass(ret_path);
+    }
+    return r;
+}
+
+int plane_process_check_user(const struct plane_process_options *options,
+                             char ret_why[USER_WHY_BYTES])
+{
+    char path[PROCESS_PATH_MAX];
+
+    if (!plane_user_is_set(&options->user))
+        return 0;
+    int r = let_user_in(options->data_dir, path);
+    if (r == 0)
+        return plane_user_try(&options->user, path, ret_why);
+    snprintf(ret_why, USER_WHY_BYTES, "its user %s cannot be let into %.300s: %s",
+             options->user.name, path, strerrordesc_np(-r));
+    return r;
+}
+
+static void set_user(struct plane *plane, const struct plane_user *user)
+{
+    struct process_plane *p = process_plane_of(plane);
+    char *name = str_dup(str_of(plane_user_is_set(user) ? user->name : ""));
+    char path[PROCESS_PATH_MAX];
+
+    /* Where it fails, so does what is started, with a reason. */
+    if (plane_user_is_set(user))
+        (void)let_user_in(p->data_dir, path);
+    mem_free((char *)(uintptr_t)p->user.name);
+    p->user = (struct plane_user){name, user->uid, user->gid};
+}
+
 /* --- its own life */
 
 static void free_plane(struct plane *plane)
@@ -314,6 +388,7 @@ static void free_plane(struct plane *plane)
     mem_free(p->binary);
     mem_free(p->runner_dir);
     mem_free(p->cgroup);
+    mem_free((char *)(uintptr_t)p->user.name);
     mem_free(p);
 }
 
@@ -327,6 +402,7 @@ static const struct plane_ops ops = {
     .forget_replica = forget_replica,
     .forget_deployment = forget_deployment,
     .take_port = process_take_port,
+    .set_user = set_user,
     .free = free_plane,
 };
 
@@ -375,6 +451,7 @@ int plane_process_new(struct loop *loop, const struct plane_process_options *opt
         options->binary[0] == '/' ? str_dup(str_of(options->binary)) : absolute(options->binary);
     p->runner_dir = absolute(options->runner_dir ? options->runner_dir : "");
     p->cgroup = str_dup(str_of(options->cgroup ? options->cgroup : ""));
+    set_user(&p->plane, &options->user);
     p->replicas_fd = p->changes.fd = p->trash_pidfd.fd = -1;
     map_init(&p->replicas);
     map_init(&p->builds);

@@ -147,7 +147,9 @@ static void fail_later(struct process_build *b, const char *what, int negative_e
 static int spawn(struct process_build *b, const char *folder, int output_fd, pid_t *ret_pid)
 {
     struct process_plane *p = b->plane;
+    const struct plane_user *u = &p->user;
     posix_spawn_file_actions_t files;
+    char uid[16], gid[16];
     char *argv[] = {(char *)"ambit",
                     (char *)"build",
                     (char *)"--folder",
@@ -156,9 +158,17 @@ static int spawn(struct process_build *b, const char *folder, int output_fd, pid
                     b->archive,
                     (char *)"--runner",
                     b->wants_python ? p->runner_dir : (char *)"",
+                    plane_user_is_set(u) ? (char *)"--user" : NULL,
+                    (char *)(uintptr_t)u->name,
+                    (char *)"--uid",
+                    uid,
+                    (char *)"--gid",
+                    gid,
                     NULL};
     char **env CLEANUP_FREE = process_env_of_plane(PROCESS_ENV_BUILD);
 
+    snprintf(uid, sizeof(uid), "%u", u->uid);
+    snprintf(gid, sizeof(gid), "%u", u->gid);
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, output_fd, STDOUT_FILENO);

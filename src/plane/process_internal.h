@@ -40,10 +40,11 @@ struct process_plane {
     struct plane plane; /* first */
     struct loop *loop;
     char *data_dir, *binary, *runner_dir, *cgroup; /* cgroup "" : none */
-    int replicas_fd;                               /* data_dir/replicas */
-    struct loop_io changes;                        /* inotify */
-    struct map replicas;                           /* id → process_replica */
-    struct map builds;                             /* deployment → process_build, also waiting */
+    struct plane_user user;
+    int replicas_fd;        /* data_dir/replicas */
+    struct loop_io changes; /* inotify */
+    struct map replicas;    /* id → process_replica */
+    struct map builds;      /* deployment → process_build, also waiting */
     struct list builds_waiting;
     unsigned builds_running;
     struct process_ports ports;
@@ -79,6 +80,9 @@ static inline struct process_plane *process_plane_of(struct plane *p)
 {
     return (struct process_plane *)p;
 }
+
+/* In a replica's folder, where packages run as another user. */
+#define PROCESS_HOME "home"
 
 /* "<data_dir>/<kind>/<name>", or without the last where it is NULL. -ENAMETOOLONG. */
 int process_path(const struct process_plane *p, const char *kind, const char *name,

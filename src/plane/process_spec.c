@@ -129,6 +129,8 @@ static void make_env(struct draft *d)
     set(d, STR("AMBIT_GRACE_SECONDS"), arena_u64(d->arena, PROCESS_GRACE_MS / 1000 - 5));
     for (size_t i = 0; i < d->config->n_environment_variables; i++)
         set(d, d->config->environment_variables[i].name, d->config->environment_variables[i].value);
+    if (plane_user_is_set(&d->plane->user))
+        set(d, STR("HOME"), str_of(folder_of(d, "/" PROCESS_HOME)));
     for (size_t i = 0; i < n_machine; i++) {
         str value = str_of(machine[i]), name = str_cut(&value, '=');
 
@@ -203,6 +205,9 @@ static int write_spec(struct draft *d, int folder)
         .drain_ms = r->drain_limit_ms,
         .grace_ms = PROCESS_GRACE_MS,
         .cgroup = "",
+        .user = d->plane->user.name,
+        .uid = d->plane->user.uid,
+        .gid = d->plane->user.gid,
     };
 
     make_env(d);
@@ -223,12 +228,11 @@ int process_environment_write(int folder, str name)
     char *text = document && name.n ? json_dumps(document, 0) : NULL;
     int config = -1, r = 0;
 
-    if (mkdirat(folder, "config", 0700) < 0 && errno != EEXIST)
-        r = -errno;
+    r = files_share_folder(folder, "config", 0755);
     if (r == 0 && (config = openat(folder, "config", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         r = -errno;
     if (r == 0)
-        r = files_write(config, "environment", str_of(text));
+        r = files_write_shared(config, "environment", str_of(text));
     if (config >= 0)
         close(config);
     free(text);
@@ -236,7 +240,19 @@ int process_environment_write(int folder, str name)
     return r;
 }
 
-static void find_folders(struct draft *d)
+/* What another plane has built, or this one before it had a user. */
+static int open_gate(const struct draft *d, const char *folder)
+{
+    if (!plane_user_is_set(&d->plane->user))
+        return 0;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int r = fd < 0 ? -errno : files_open_gate(fd, d->plane->user.gid);
+    if (fd >= 0)
+        close(fd);
+    return r;
+}
+
+static int find_folders(struct draft *d)
 {
     const struct plane_replica *r = d->replica;
     const char *base = r->package.n ? arena_copy(d->arena, r->package).p
@@ -248,6 +264,7 @@ static void find_folders(struct draft *d)
     d->venv = arena_printf(d->arena, "%s/venv", base).p;
     if (access(d->venv, F_OK) < 0)
         d->venv = "";
+    return open_gate(d, base);
 }
 
 int process_spec_write(struct process_plane *p, const struct plane_replica *replica, int folder)
@@ -263,8 +280,9 @@ int process_spec_write(struct process_plane *p, const struct plane_replica *repl
     struct truss_config *config = truss_config_check(&source, &diagnostics);
     d.config = config;
     if (config) {
-        find_folders(&d);
-        r = process_environment_write(folder, replica->environment);
+        r = find_folders(&d);
+        if (r == 0)
+            r = process_environment_write(folder, replica->environment);
         if (r == 0)
             r = write_spec(&d, folder);
     }

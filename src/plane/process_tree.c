@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "plane/files.h"
+#include "plane/user.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { STAT_MAX = 4096, ENVIRON_MAX = 1 << 20, LISTENERS_MAX = 64 };
@@ -116,6 +118,31 @@ size_t process_tree_kill(void)
     return killed;
 }
 
+/* What a process of another user has is shown to that user, and to who may trace it. False: it is
+ * this one's own, and there is nothing to look back from. */
+static bool look_as_owner(struct plane_user_look *look, int proc, const char *name)
+{
+    struct stat about;
+
+    if (fstatat(proc, name, &about, 0) < 0 || about.st_uid == geteuid())
+        return false;
+    plane_user_look_as(look, about.st_uid, about.st_gid);
+    return true;
+}
+
+static int read_environ(int proc, const char *name, struct buf *to)
+{
+    char path[64];
+    struct plane_user_look look;
+
+    snprintf(path, sizeof(path), "%s/environ", name);
+    bool looks = look_as_owner(&look, proc, name);
+    int r = files_read(proc, path, ENVIRON_MAX, to);
+    if (looks)
+        plane_user_look_back(&look);
+    return r;
+}
+
 struct marked {
     str variable;
     size_t killed;
@@ -124,12 +151,10 @@ struct marked {
 static void kill_if_marked(void *ctx, int proc, const char *name, pid_t pid)
 {
     struct marked *m = ctx;
-    char path[64];
     struct buf text CLEANUP(buf_deinit);
 
     buf_init(&text, 0);
-    snprintf(path, sizeof(path), "%s/environ", name);
-    if (pid == getpid() || files_read(proc, path, ENVIRON_MAX, &text) < 0)
+    if (pid == getpid() || read_environ(proc, name, &text) < 0)
         return;
     for (str rest = buf_str(&text); rest.n;) {
         if (!str_eq(str_cut(&rest, '\0'), m->variable))
@@ -208,22 +233,34 @@ static void note_socket(struct listeners *l, str target)
         l->found[i] |= l->inodes[i] == inode;
 }
 
-static void note_sockets_of(struct listeners *l, pid_t pid)
+static void note_open_files(struct listeners *l, DIR *open_files)
 {
-    char path[64], target[64];
+    char target[64];
     struct dirent *entry;
 
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-    DIR *open_files = opendir(path);
-    if (!open_files)
-        return;
     while ((entry = readdir(open_files)) != NULL) {
         ssize_t n = readlinkat(dirfd(open_files), entry->d_name, target, sizeof(target));
 
         if (n > 0)
             note_socket(l, str_make(target, (size_t)n));
     }
-    closedir(open_files);
+}
+
+static void note_sockets_of(struct listeners *l, pid_t pid)
+{
+    char path[64], folder[64];
+    struct plane_user_look look;
+
+    snprintf(folder, sizeof(folder), "/proc/%d", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    bool looks = look_as_owner(&look, AT_FDCWD, folder);
+    DIR *open_files = opendir(path);
+    if (open_files) {
+        note_open_files(l, open_files);
+        closedir(open_files);
+    }
+    if (looks)
+        plane_user_look_back(&look);
 }
 
 enum process_port process_tree_port(uint16_t port)

@@ -147,6 +147,7 @@ static int start_process(struct shim *s, const struct received *got)
                                .cgroup = s->spec.cgroup,
                                .memory_bytes = s->spec.memory_bytes,
                                .cpu_milli = s->spec.cpu_milli,
+                               .user = {s->spec.user, s->spec.uid, s->spec.gid},
                                .output_fd = output};
     r = workload_start(&w, &s->pid, s->why);
     close(output);

@@ -28,6 +28,8 @@ static const struct spec_member {
     MEMBER(restart_ms, SPEC_I64),   MEMBER(drain_ms, SPEC_I64),
     MEMBER(grace_ms, SPEC_I64),     MEMBER(cgroup, SPEC_TEXT),
     MEMBER(memory_bytes, SPEC_U64), MEMBER(cpu_milli, SPEC_U32),
+    MEMBER(user, SPEC_TEXT),        MEMBER(uid, SPEC_U32),
+    MEMBER(gid, SPEC_U32),
 #undef MEMBER
 };
 

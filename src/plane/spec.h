@@ -32,6 +32,8 @@ struct spec {
     const char *cgroup; /* folder of its own; "" : none */
     uint64_t memory_bytes;
     uint32_t cpu_milli;
+    const char *user; /* that the process runs as, uid and gid its numbers; "" : Ambit's own */
+    uint32_t uid, gid;
 };
 
 /* 0 or a negative errno; document, if any, is not looked at. */

@@ -29,6 +29,8 @@ static const char *step_name(char step)
     switch (step) {
     case 'c':
         return "its cgroup cannot be joined";
+    case 'u':
+        return "it cannot run as the plane's user";
     case 'd':
         return "its folder cannot be entered";
     default:
@@ -73,9 +75,6 @@ static void set_limits(void)
 _Noreturn static void become(const struct workload *w, int procs_fd, int report_fd, pid_t shim)
 {
     setpgid(0, 0);
-    /* A shim that died before the prctl sends no signal any more. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != shim)
-        _exit(EXIT_NOT_EXECUTED);
     if (procs_fd >= 0 && write(procs_fd, "0", 1) < 0)
         give_up(report_fd, 'c');
     int nothing = open("/dev/null", O_RDWR);
@@ -83,6 +82,15 @@ _Noreturn static void become(const struct workload *w, int procs_fd, int report_
         dup2(w->output_fd, STDERR_FILENO) < 0)
         give_up(report_fd, 'x');
     close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+    int r = plane_user_is_set(&w->user) ? plane_user_become(&w->user) : 0;
+    if (r < 0) {
+        errno = -r;
+        give_up(report_fd, 'u');
+    }
+    /* Not before: another user's process is tied to nobody. A shim that died before this sends no
+     * signal any more. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != shim)
+        _exit(EXIT_NOT_EXECUTED);
     if (chdir(w->directory) < 0)
         give_up(report_fd, 'd');
     umask(0077);

@@ -7,6 +7,7 @@
  */
 
 #include "base/str.h"
+#include "plane/user.h"
 
 #include <sys/types.h>
 
@@ -19,7 +20,8 @@ struct workload {
     const char *cgroup; /* folder of its own; "" : none */
     uint64_t memory_bytes;
     uint32_t cpu_milli;
-    int output_fd; /* its standard output and error */
+    struct plane_user user; /* that it runs as */
+    int output_fd;          /* its standard output and error */
 };
 
 /* 0, or a negative errno and a sentence. What was executed has the signals' default actions. */

@@ -37,7 +37,7 @@ int data_dir_lock(const char *path)
         return report("data_dir_unusable", path, ENAMETOOLONG);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return report("data_dir_unusable", path, errno);
-    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return report("data_dir_unusable", path, errno);
     int error = flock(fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;

@@ -107,6 +107,9 @@ class Replica:
             "cgroup": "",
             "memory_bytes": 0,
             "cpu_milli": 0,
+            "user": "",
+            "uid": 0,
+            "gid": 0,
         } | changes
         self.variables = list(variables)
 

@@ -128,7 +128,7 @@ static void test_planes(void)
     struct loading l;
 
     loading_begin(&l, "planes:\n"
-                      "  - {name: hall-a, region: hetzner-fsn-1, replicas_max: 4}\n"
+                      "  - {name: hall-a, region: hetzner-fsn-1, replicas_max: 4, user: daemon}\n"
                       "  - {name: hall-b, region: us, first_port: 30000, last_port: 30099, cgroup: "
                       "/sys/fs/cgroup/ambit}\n"
                       "deployments: {deploy_timeout: 5m, package_bytes: 2MiB, runner: /opt/run}\n"
@@ -140,6 +140,10 @@ static void test_planes(void)
     CHECK_INT(l.config->planes[0].first_port, 21000);
     CHECK_INT(l.config->planes[0].last_port, 21999);
     CHECK_INT(region_set_count(&l.config->planes[0].place), 1);
+    CHECK_STR(l.config->planes[0].user, "daemon");
+    CHECK_INT(l.config->planes[0].uid, 1); /* of every Debian */
+    CHECK_INT(l.config->planes[0].gid, 1);
+    CHECK_STR(l.config->planes[1].user, "");
     CHECK_STR(l.config->planes[1].region, "us");
     CHECK(region_set_count(&l.config->planes[1].place) > 1);
     CHECK_STR(l.config->planes[1].cgroup, "/sys/fs/cgroup/ambit");
@@ -170,6 +174,16 @@ static void test_planes(void)
             "1:10: error: planes[0]: first_port 9 lies behind last_port 8");
     REFUSES("planes: [{name: a, region: fr, type: pods}]\n",
             "1:32: error: planes[0].type: \"pods\" is not one of process");
+    REFUSES(
+        "planes: [{name: a, region: fr, user: no-such-user}]\n",
+        "1:32: error: planes[0].user: \"no-such-user\" is no user of this machine; expected the "
+        "name or the number of one");
+    REFUSES("planes: [{name: a, region: fr, user: 4000000000}]\n",
+            "1:32: error: planes[0].user: \"4000000000\" is no user of this machine; expected the "
+            "name or the number of one");
+    REFUSES("planes: [{name: a, region: fr, user: root}]\n",
+            "1:32: error: planes[0].user: \"root\" may do everything; expected a user with fewer "
+            "rights than Ambit");
 }
 
 static void test_external_addresses(void)

@@ -117,6 +117,12 @@ static uint16_t fake_take_port(struct plane *p)
     return 21007;
 }
 
+static void fake_set_user(struct plane *p, const struct plane_user *user)
+{
+    (void)p;
+    CHECK(!plane_user_is_set(user));
+}
+
 static void fake_free(struct plane *p)
 {
     mem_free(p->name);
@@ -133,6 +139,7 @@ static const struct plane_ops fake_ops = {
     .forget_replica = fake_forget,
     .forget_deployment = fake_forget,
     .take_port = fake_take_port,
+    .set_user = fake_set_user,
     .free = fake_free,
 };
 
