@@ -197,7 +197,7 @@ static const char *operand_of(str before, const char *hole)
     for (size_t i = 0; i < COUNT_OF(operands); i++)
         if (str_ends(before, operands[i].collection))
             return operands[i].name;
-    assert(!"a collection without a name for what is in it");
+    assert(0 && "a collection without a name for what is in it");
     return NULL;
 }
 
