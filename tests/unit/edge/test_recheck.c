@@ -191,6 +191,34 @@ static void test_a_revoked_key_ends_what_it_began(void)
     publish("allow=eu");
 }
 
+static bool say_503(struct replica *r, int fd)
+{
+    if (replica_read_request(r, fd))
+        replica_say(fd, "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy");
+    return false;
+}
+
+/* It waits for a better one, which does not come. */
+static void test_an_answer_that_is_kept_is_not_given_any_more(void)
+{
+    struct replica *second = model_hosts_replica(g, 1);
+
+    model_hosts_bind_customer(g, RULE_EU);
+    replica_set(model_hosts_replica(g, 0), say_503);
+    replica_set(second, answer_late);
+    int fd = client_open(g);
+    client_send(fd, STR("POST /production/predict HTTP/1.1\r\nHost: model-abc.d.test\r\n"
+                        "Authorization: Bearer k-all\r\nx-litellm-customer-id: acme\r\n"
+                        "Connection: close\r\nContent-Length: 1\r\n\r\nx"));
+    WAIT_FOR(atomic_load(&second->noted) == 1);
+    model_hosts_bind_customer(g, RULE_US);
+    str answer = client_read_all(g, fd);
+    CHECK_INT(status_of(answer), 403);
+    CHECK(!has(answer, "busy"));
+    replica_set(model_hosts_replica(g, 0), NULL);
+    replica_set(second, NULL);
+}
+
 /* No content was there when what runs was judged: it is judged before any is sent. */
 static void check_connecting(uint32_t rule, unsigned status)
 {
@@ -232,6 +260,7 @@ int main(void)
     RUN(test_a_gateway_that_is_outside_now_ends_regional_answers);
     RUN(test_without_an_answer_yet_it_is_refused_by_the_rule);
     RUN(test_a_revoked_key_ends_what_it_began);
+    RUN(test_an_answer_that_is_kept_is_not_given_any_more);
     RUN(test_a_customers_rule_binds_what_still_connects);
     model_hosts_stop(g);
     return test_end();

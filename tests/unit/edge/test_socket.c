@@ -5,7 +5,7 @@
 #include "model_hosts.h"
 
 #include "base/mem.h"
-#include "edge/exchange.h"
+#include "http/websocket.h"
 #include "unit/test.h"
 
 #include <signal.h>
@@ -477,70 +477,6 @@ static void test_nobody_there_in_time_is_408(void)
     model_hosts_publish(g, &p);
 }
 
-/* --- a side that takes little */
-
-struct slow {
-    struct stream stream;
-    size_t room;
-    bool ended;
-    struct buf got;
-};
-
-static size_t slow_write(struct stream *s, const struct iovec *iov, int n, enum stream_end end)
-{
-    struct slow *slow = container_of(s, struct slow, stream);
-    size_t total = n ? iov[0].iov_len : 0, taken = total < slow->room ? total : slow->room;
-
-    buf_put(&slow->got, n ? iov[0].iov_base : "", taken);
-    slow->room -= taken;
-    slow->ended = end == STREAM_END && taken == total;
-    return taken;
-}
-
-static void never(struct deadline *deadline)
-{
-    (void)deadline;
-}
-
-/* Cut anywhere, the goodbye arrives whole, and the end behind it. */
-static void test_a_goodbye_waits_for_room(void)
-{
-    static const struct stream_ops ops = {.write = slow_write};
-    static struct exchange x;
-    struct worker w = {.loop = loop_new()};
-    struct slow client = {.stream.ops = &ops}, replica = {.stream.ops = &ops};
-    struct attempt a = {.exchange = &x, .stream = &replica.stream};
-    struct socket s = {.exchange = &x};
-    struct host_call call = {.exchange = &x, .socket = &s};
-    enum { GOODBYE_BYTES = 2 + 2 + 5 };
-
-    for (size_t room = 0; room <= GOODBYE_BYTES; room++) {
-        x = (struct exchange){.worker = &w,
-                              .state = EXCHANGE_TUNNEL,
-                              .client = &client.stream,
-                              .attempt = &a,
-                              .call = &call};
-        s = (struct socket){.exchange = &x, .idle.on_expire = never};
-        websocket_scan_init(&s.up.scan, WEBSOCKET_CLIENT, 0, 100);
-        websocket_scan_init(&s.down.scan, WEBSOCKET_SERVER, 0, 100);
-        client.room = room;
-        client.ended = false;
-        buf_clear(&client.got);
-        socket_end(&x, WEBSOCKET_GOING_AWAY, STR("bye.."));
-        CHECK_INT(client.got.n, room);
-        CHECK_INT(client.ended, room == GOODBYE_BYTES);
-        client.room = 100;
-        socket_is_writable(&x);
-        CHECK(str_eq(buf_str(&client.got), STR("\x88\x07\x03\xe9"
-                                               "bye..")));
-        CHECK(client.ended);
-        CHECK_INT(replica.got.n, 0);
-        socket_deinit(&s);
-    }
-    buf_deinit(&client.got);
-    loop_free(w.loop);
-}
-
 /* The last one: the gateway ends under an open socket. */
 static int last_fd;
 
@@ -581,7 +517,6 @@ int main(void)
     RUN(test_a_handshake_that_is_none);
     RUN(test_answers_that_are_no_socket);
     RUN(test_nobody_there_in_time_is_408);
-    RUN(test_a_goodbye_waits_for_room);
     RUN(test_a_gateway_that_ends_is_1012);
     model_hosts_end(g);
     RUN(test_both_sides_of_it);

@@ -159,8 +159,11 @@ static void test_a_body_beyond_what_is_kept_arrives_whole(void)
 static void test_a_slow_replica_holds_the_client_back(void)
 {
     struct replica *r = model_hosts_replica(g, 0);
+    struct policy p = policy_default();
     struct buf request;
 
+    p.buffered_bytes = 1 << 20; /* what is kept and a window; not all of it */
+    model_hosts_publish(g, &p);
     replica_set(r, answer_after_gate);
     int fd = client_open(g);
     buf_init(&request, 0);
@@ -179,6 +182,8 @@ static void test_a_slow_replica_holds_the_client_back(void)
     CHECK_INT(status_of(answer), 200);
     CHECK(str_eq(body_of(replica_seen(r)), buf_str(&big)));
     reset_replicas();
+    p = policy_default();
+    model_hosts_publish(g, &p);
 }
 
 static void test_chunks_pass_as_chunks(void)
@@ -258,6 +263,39 @@ static void test_a_body_that_is_lost_is_not_sent_again(void)
     reset_replicas();
     p = policy_default();
     p.revive = 11;
+    model_hosts_publish(g, &p);
+}
+
+/* The replica that refused has read a part, the one that died more, which nobody has any more: so
+ * the refusal is the answer, and nothing is sent to whoever gave it. */
+static void test_a_refusal_comes_back_when_the_body_is_lost(void)
+{
+    struct policy p = policy_default();
+    struct buf request;
+
+    p.revive = 20;
+    p.replay_bytes = 1000;
+    model_hosts_publish(g, &p);
+    replica_set(model_hosts_replica(g, 0), say_503_to_the_head);
+    replica_set(model_hosts_replica(g, 1), die_in_body);
+    int fd = client_open(g);
+    buf_init(&request, 0);
+    buf_printf(&request,
+               "POST /production/predict HTTP/1.1\r\nHost: model-abc.d.test\r\n"
+               "Authorization: Bearer k-all\r\nConnection: close\r\nContent-Length: %d\r\n\r\n",
+               2 * SMALL_BYTES);
+    client_send(fd, buf_str(&request));
+    client_send(fd, part_of_big(10));
+    WAIT_FOR(atomic_load(&model_hosts_replica(g, 1)->noted) == 1);
+    buf_deinit(&request);
+    client_send(fd, str_from(part_of_big(2 * SMALL_BYTES), 10));
+    str answer = client_read_until(g, fd, "busy");
+    CHECK_INT(status_of(answer), 503);
+    CHECK(str_ends(answer, STR("\r\n\r\nbusy")));
+    close(fd);
+    reset_replicas();
+    p = policy_default();
+    p.revive = 21;
     model_hosts_publish(g, &p);
 }
 
@@ -385,6 +423,7 @@ int main(void)
     RUN(test_an_answer_may_begin_before_the_body_has_ended);
     RUN(test_a_small_body_is_sent_again_elsewhere);
     RUN(test_a_body_that_is_lost_is_not_sent_again);
+    RUN(test_a_refusal_comes_back_when_the_body_is_lost);
     RUN(test_the_last_answer_comes_when_all_replicas_refuse);
     RUN(test_an_early_refusal_reaches_the_client);
     RUN(test_a_long_answer_keeps_no_body);

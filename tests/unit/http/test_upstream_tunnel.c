@@ -318,6 +318,7 @@ static void a_peer_that_stays_after_the_release_is_left(void)
     while (is_open)
         hear();
     CHECK_INT(count().busy, 1);
+    CHECK(conn->deadline.at_ns <= loop_now_ns(loop) + H1_LINGER_MS * NS_PER_MS);
     deadline_set(loop, &conn->deadline, 1);
     TURN_UNTIL(loop, count().busy == 0);
     finish();
