@@ -43,6 +43,8 @@ static void print_help(const struct cli_syntax *syntax)
         printf("%*s%s\n", width < column ? column - width : 1, "", o->help);
     }
     printf("  %-*s%s\n", column - 2, "--help", "print this");
+    if (syntax->example)
+        printf("\nfor example:\n  %s\n", syntax->example);
 }
 
 static const struct cli_option *find_option(const struct cli_syntax *syntax, str name)

@@ -43,6 +43,7 @@ struct cli_syntax {
     const struct cli_option *options;
     size_t n_options;
     const char *program; /* NULL: a command of ambit, named by argv[0] */
+    const char *example; /* a command line; may be NULL */
 };
 
 enum cli_parsed {

@@ -42,7 +42,7 @@ int cli_audit(int argc, char **argv)
     const struct cli_option options[] = {
         {"object", CLI_OPTION_TEXT, &object, "ID", "only what happened to this object", 0},
         {"limit", CLI_OPTION_NUMBER, &limit, "N", "how many, newest first (50)", EVENTS_MAX},
-        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0},
+        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the rows as JSON", 0},
     };
     const struct cli_syntax syntax = {
         .usage = "ambit audit [OPTION ...]",
@@ -56,7 +56,7 @@ int cli_audit(int argc, char **argv)
         return status;
     status = ask(argv[0], object, limit, &answer);
     if (status == CLI_OK && as_json)
-        client_print_json(answer);
+        client_print_json(json_object_get(answer, "events"));
     else if (status == CLI_OK)
         print_events(json_object_get(answer, "events"));
     json_decref(answer);

@@ -146,7 +146,9 @@ static int run_update(int argc, char **argv)
 
     env_settings_autoscaling_options(&settings, options);
     int status = registry_run(
-        &(struct registry_verb){.usage = "ambit deployments update MODEL DEPLOYMENT OPTION ...",
+        &(struct registry_verb){.example =
+                                    "ambit deployments update echo deployment-2 --max-replica 2",
+                                .usage = "ambit deployments update MODEL DEPLOYMENT OPTION ...",
                                 .about = "Changes its autoscaling until its environment says "
                                          "otherwise.",
                                 .method = "PATCH",

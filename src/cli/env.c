@@ -117,15 +117,17 @@ static int run_update(int argc, char **argv)
 
     env_settings_options(&settings, options);
     int status = registry_run(
-        &(struct registry_verb){.usage = "ambit env update MODEL ENVIRONMENT OPTION ...",
-                                .about = "Changes what is said and leaves the rest.",
-                                .method = "PATCH",
-                                .path = "/v1/{model}/environments/{}",
-                                .options = options,
-                                .n_options = COUNT_OF(options),
-                                .body = update_body,
-                                .ctx = &settings,
-                                .print = registry_print_status},
+        &(struct registry_verb){
+            .example = "ambit env update echo prod-eu --concurrency-target 4 --reset min-replica",
+            .usage = "ambit env update MODEL ENVIRONMENT OPTION ...",
+            .about = "Changes what is said and leaves the rest.",
+            .method = "PATCH",
+            .path = "/v1/{model}/environments/{}",
+            .options = options,
+            .n_options = COUNT_OF(options),
+            .body = update_body,
+            .ctx = &settings,
+            .print = registry_print_status},
         argc, argv);
     env_settings_deinit(&settings);
     return status;
@@ -170,6 +172,7 @@ static int run_create(int argc, char **argv)
     struct create_words w = {0};
     struct cli_option options[ENV_SETTINGS_OPTIONS + 2];
     const struct cli_syntax syntax = {
+        .example = "ambit env create echo staging --min-replica 1 --max-replica 3",
         .usage = "ambit env create MODEL ENVIRONMENT [OPTION ...]",
         .about = "An environment group of that name binds it: its region rule and who may manage "
                  "it.\nNames have lower-case letters, digits and hyphens.",

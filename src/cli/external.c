@@ -116,6 +116,8 @@ int deployments_run_create(int argc, char **argv)
         {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0},
     };
     const struct cli_syntax syntax = {
+        .example = "ambit deployments create whisper --url http://10.0.0.7:8000 --region FR "
+                   "--environment prod-eu",
         .usage = "ambit deployments create MODEL --url URL --region NAME [OPTION ...]",
         .about = "Adds a server that others run. `ambit push` deploys a package.",
         .options = options,

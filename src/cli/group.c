@@ -178,6 +178,8 @@ static int run_set(int argc, char **argv)
         {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0},
     };
     const struct cli_syntax syntax = {
+        .example =
+            "ambit group set prod-eu --allow eu --exclude hetzner-fsn-1 --restrict ada@example.com",
         .usage = "ambit group set NAME OPTION ...",
         .about = "NAME is an environment's name; the group may be made before any model has one.\n"
                  "A new rule replaces the old one as a whole, and binds what runs at once.",

@@ -113,6 +113,7 @@ int cli_hosts(int argc, char **argv)
         {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "as JSON", 0},
     };
     const struct cli_syntax syntax = {
+        .example = "ambit hosts --etc-hosts --address 192.0.2.10",
         .usage = "ambit hosts [--etc-hosts [--address IP]] [--team TEAM]",
         .about = "Where models are called, at names below gateway.domain. A regional host has the "
                  "environment's\nname in it, and serves in its rule only.",

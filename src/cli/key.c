@@ -1,6 +1,5 @@
 /* `ambit key`: the API keys of the running server. */
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "cli/registry.h"
 #include "cli/table.h"
@@ -176,6 +175,7 @@ static int run_new(int argc, char **argv)
         {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0},
     };
     const struct cli_syntax syntax = {
+        .example = "ambit key new ci --type WORKSPACE_MANAGE_ALL --team research",
         .usage = "ambit key new NAME [OPTION ...]",
         .about = "Makes an API key and prints its text, once, on standard output.",
         .options = options,
@@ -191,58 +191,29 @@ static int run_new(int argc, char **argv)
     return status;
 }
 
-static void print_keys(const json_t *answer)
+static int run_list(int argc, char **argv)
 {
     static const char *const head[] = {"ID",       "NAME",    "SCOPES", "RULE",
                                        "CUSTOMER", "EXPIRES", "OWNER"};
     static const char *const members[] = {"id",       "name",    "scopes", "region_rule",
                                           "customer", "expires", "owner"};
+    static const struct registry_table table = {head, members, COUNT_OF(head)};
 
-    table_print_rows(head, members, COUNT_OF(head), json_object_get(answer, "keys"));
-}
-
-static int run_list(int argc, char **argv)
-{
-    int as_json = 0;
-    const struct cli_option options[] = {
-        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0}};
-    const struct cli_syntax syntax = {
-        .usage = "ambit key list", .options = options, .n_options = COUNT_OF(options)};
-    json_t *answer = NULL;
-    int status;
-
-    if (!words_take(&syntax, argc, argv, 0, NULL, &status))
-        return status;
-    status = client_call(argv[0], "GET", "/v1/keys", NULL, &answer);
-    if (status == CLI_OK && as_json)
-        client_print_json(answer);
-    else if (status == CLI_OK)
-        print_keys(answer);
-    json_decref(answer);
-    return status;
+    return registry_run_list(
+        &(struct registry_list){.usage = "ambit key list", .path = "/v1/keys", .table = &table},
+        argc, argv);
 }
 
 static int run_delete(int argc, char **argv)
 {
-    const struct cli_syntax syntax = {.usage = "ambit key delete ID",
-                                      .about = "Its requests are refused from then on."};
-    json_t *answer = NULL;
-    struct buf path;
-    int status;
-
-    if (!words_take(&syntax, argc, argv, 1, "the key's id (or name) is expected, once", &status))
-        return status;
-    buf_init(&path, 0);
-    buf_put_str(&path, STR("/v1/keys/"));
-    client_put_encoded(&path, argv[1]);
-    buf_put_char(&path, '\0');
-    status = client_call(argv[0], "DELETE", path.p, NULL, &answer);
-    if (status == CLI_OK)
-        printf("deleted: %s\n", table_text(answer, "id"));
-    client_warn_if_pending(argv[0], answer);
-    json_decref(answer);
-    buf_deinit(&path);
-    return status;
+    return registry_run(
+        &(struct registry_verb){.usage = "ambit key delete KEY",
+                                .about = "Its requests are refused from then on. A key is named by "
+                                         "its id or its name.",
+                                .method = "DELETE",
+                                .path = "/v1/keys/{}",
+                                .done = "deleted"},
+        argc, argv);
 }
 
 int cli_key(int argc, char **argv)

@@ -170,6 +170,7 @@ int cli_logs(int argc, char **argv)
         {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "each line as a JSON object", 0},
     };
     const struct cli_syntax syntax = {
+        .example = "ambit logs echo --environment prod-eu --since 10m --min-level WARNING -f",
         .usage = "ambit logs MODEL [-f] [OPTION ...]",
         .about = "Build and replicas' logs: time, level, replica, message.",
         .options = options,

@@ -93,6 +93,7 @@ int env_run_promote(int argc, char **argv)
         {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0},
     };
     const struct cli_syntax syntax = {
+        .example = "ambit env promote echo prod-eu deployment-2 --dry-run",
         .usage = "ambit env promote MODEL ENVIRONMENT DEPLOYMENT [OPTION ...]",
         .about = "Makes a deployment the one that the environment serves, once it is ready.\n"
                  "A promotion that fails leaves everything as it was.",

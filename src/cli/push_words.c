@@ -85,6 +85,7 @@ int push_words_take(struct push_words *w, int argc, char **argv, int *ret_done)
 {
     struct cli_option options[OPTIONS];
     const struct cli_syntax syntax = {
+        .example = "ambit push examples/truss/echo --environment prod-eu --wait",
         .usage = "ambit push FOLDER [OPTION ...]",
         .about = "Deploys a Truss package: a folder with config.yaml and model/model.py, or one "
                  "whose config.yaml\nhas docker_server.start_command. It is checked here before "

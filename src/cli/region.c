@@ -71,7 +71,7 @@ static int list(int argc, char **argv)
     int zones = 0, as_json = 0;
     const struct cli_option options[] = {
         {"zones", CLI_OPTION_FLAG, &zones, NULL, "list zones instead, with their members", 0},
-        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0},
+        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the rows as JSON", 0},
     };
     const struct cli_syntax syntax = {
         .usage = "ambit region list [--zones]",
@@ -87,7 +87,7 @@ static int list(int argc, char **argv)
         return status;
     status = client_call(argv[0], "GET", "/v1/regions", NULL, &answer);
     if (status == CLI_OK && as_json)
-        client_print_json(answer);
+        client_print_json(json_object_get(answer, zones ? "zones" : "regions"));
     else if (status == CLI_OK && zones)
         print_zones(answer);
     else if (status == CLI_OK)

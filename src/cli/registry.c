@@ -190,6 +190,8 @@ static const char *operand_of(str before, const char *hole)
         {STR_INIT("/deployments/"), "a deployment"},
         {STR_INIT("/replicas/"), "a replica"},
         {STR_INIT("/users/"), "a user"},
+        {STR_INIT("/keys/"), "a key"},
+        {STR_INIT("/endpoints/"), "an endpoint"},
     };
 
     if (is_model(hole))
@@ -305,6 +307,7 @@ int registry_run(const struct registry_verb *verb, int argc, char **argv)
     const struct cli_syntax syntax = {
         .usage = verb->usage,
         .about = verb->about,
+        .example = verb->example,
         .options = options,
         .n_options = all_options(verb->options, verb->n_options, of_a_model(verb->path), &c,
                                  "print the server's answer as it is", options),

@@ -63,7 +63,7 @@ void registry_print_status(const json_t *answer);
 
 /* A verb that is one call. */
 struct registry_verb {
-    const char *usage, *about;
+    const char *usage, *about, *example;
     const char *method;
     /* A pattern with an operand for each "{}", which its collection names, and for "{model}". */
     const char *path;

@@ -28,6 +28,7 @@ static int run_list(int argc, char **argv)
 
 struct words {
     const char *team, *value_file;
+    int as_json;
 };
 
 static int put(const char *command, const char *name, const struct words *w, str value)
@@ -41,7 +42,9 @@ static int put(const char *command, const char *name, const struct words *w, str
     }
     json_t *body = json_pack("{s:s, s:o}", "name", name, "value", text);
     int status = client_call(command, "POST", path, body, &answer);
-    if (status == CLI_OK)
+    if (status == CLI_OK && w->as_json)
+        client_print_json(answer);
+    else if (status == CLI_OK)
         printf("set: %s\n", name);
     client_warn_if_pending(command, answer);
     json_decref(answer);
@@ -67,8 +70,10 @@ static int run_set(int argc, char **argv)
         {"value-file", CLI_OPTION_TEXT, &w.value_file, "FILE",
          "where the value is; - is standard input (the default)", 0},
         {"team", CLI_OPTION_TEXT, &w.team, "TEAM", "whose it is, by name or id", 0},
+        {"json", CLI_OPTION_FLAG, &w.as_json, NULL, "print the server's answer as it is", 0},
     };
     const struct cli_syntax syntax = {
+        .example = "ambit secret set greeting --value-file greeting.txt",
         .usage = "ambit secret set NAME [--value-file FILE] [--team TEAM]",
         .about = "Makes or replaces it. One line end at the end of the value is left out.\n"
                  "Replicas that start from then on have the new value.",
@@ -94,12 +99,14 @@ static int run_set(int argc, char **argv)
 static int run_delete(int argc, char **argv)
 {
     const char *team = NULL;
+    int as_json = 0;
     const struct cli_option options[] = {
-        {"team", CLI_OPTION_TEXT, &team, "TEAM", "whose it is, by name or id", 0}};
+        {"team", CLI_OPTION_TEXT, &team, "TEAM", "whose it is, by name or id", 0},
+        {"json", CLI_OPTION_FLAG, &as_json, NULL, "print the server's answer as it is", 0},
+    };
     const struct cli_syntax syntax = {.usage = "ambit secret delete NAME [--team TEAM]",
                                       .options = options,
                                       .n_options = COUNT_OF(options)};
-    json_t *answer = NULL;
     int status;
 
     if (!words_take(&syntax, argc, argv, 1, "a name is expected, once", &status))
@@ -107,8 +114,11 @@ static int run_delete(int argc, char **argv)
     const char *words[] = {team, argv[1]};
     CLEANUP_FREE char *path = team ? registry_path("/v1/teams/{}/secrets/{}", words)
                                    : registry_path("/v1/secrets/{}", words + 1);
+    json_t *answer = NULL;
     status = client_call(argv[0], "DELETE", path, NULL, &answer);
-    if (status == CLI_OK)
+    if (status == CLI_OK && as_json)
+        client_print_json(answer);
+    else if (status == CLI_OK)
         printf("deleted: %s\n", argv[1]);
     client_warn_if_pending(argv[0], answer);
     json_decref(answer);

@@ -97,10 +97,12 @@ static int run_create(int argc, char **argv)
 {
     struct words w = {0};
     struct cli_option options[4];
-    const struct cli_syntax syntax = {.usage = "ambit user create EMAIL [OPTION ...]",
-                                      .about = "`ambit user key` makes a key for them.",
-                                      .options = options,
-                                      .n_options = COUNT_OF(options)};
+    const struct cli_syntax syntax = {
+        .example = "ambit user create ada@example.com --role MEMBER --in-team research",
+        .usage = "ambit user create EMAIL [OPTION ...]",
+        .about = "`ambit user key` makes a key for them.",
+        .options = options,
+        .n_options = COUNT_OF(options)};
     int as_json = 0, status;
 
     list_options(&w, options);
@@ -126,7 +128,8 @@ static int run_update(int argc, char **argv)
 
     list_options(&w, options);
     int status = registry_run(
-        &(struct registry_verb){.usage = "ambit user update USER OPTION ...",
+        &(struct registry_verb){.example = "ambit user update ada@example.com --role TEAM_ADMIN",
+                                .usage = "ambit user update USER OPTION ...",
                                 .about = "What their keys may do follows the role at once.",
                                 .method = "PATCH",
                                 .path = "/v1/users/{}",
@@ -171,6 +174,7 @@ static int run_key(int argc, char **argv)
         {"team", CLI_OPTION_TEXT, &team, "TEAM", "for which of their teams, by name or id", 0},
     };
     const struct cli_syntax syntax = {
+        .example = "ambit user key ada@example.com --name laptop",
         .usage = "ambit user key USER [--team TEAM] [--name NAME]",
         .about = "Makes a personal key and prints its text, once, on standard output.",
         .options = options,

@@ -154,7 +154,10 @@ int main(int argc, char **argv)
         "after_bytes, retry_after, ms_region, count\n  GET /sim/faults     those that are left\n"
         "  DELETE /sim/faults  none any more\n  GET /sim/log        the latest requests\n"
         "  POST /sim/reset     forgets faults and requests",
-        options, COUNT_OF(options), "ambit-sim"};
+        options,
+        COUNT_OF(options),
+        "ambit-sim",
+        NULL};
 
     switch (cli_parse(&syntax, argc, argv, NULL)) {
     case CLI_PARSED:

@@ -686,17 +686,63 @@ def test_hosts_and_their_lines(control):
 # --- all commands
 
 
+def ambit(*words):
+    done = subprocess.run([BUILD / "ambit", *words], capture_output=True, text=True, timeout=30)
+    return done.returncode, done.stdout, done.stderr
+
+
+def all_commands():
+    """Each command, or each of its verbs, as words; from what --help lists."""
+    lines = [line for line in ambit("--help")[1].splitlines() if line.startswith("  ")]
+    for command in (line.split()[0] for line in lines):
+        said = ambit(command, "--help")[1]
+        verbs = [line.split()[0] for line in said.splitlines() if line.startswith("  ")] if "VERB --help" in said else []
+        yield from ([command, verb] for verb in verbs) if verbs else [[command]]
+
+
 def test_each_command_explains_itself():
-    said = subprocess.run([BUILD / "ambit", "--help"], capture_output=True, text=True, timeout=30).stdout
-    commands = [line.split()[0] for line in said.splitlines() if line.startswith("  ")]
-    assert len(commands) > 20
-    for command in commands:
-        done = subprocess.run([BUILD / "ambit", command, "--help"], capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0 and done.stdout.startswith("usage: ambit "), command
-        verbs = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ") and "VERB --help" in done.stdout]
-        for verb in verbs:
-            done = subprocess.run([BUILD / "ambit", command, verb, "--help"], capture_output=True, text=True, timeout=30)
-            assert done.returncode == 0 and done.stdout.startswith(f"usage: ambit {command} {verb}"), (command, verb)
+    commands = list(all_commands())
+    assert len(commands) > 60 and ["push"] in commands and ["env", "promote"] in commands
+    for words in commands:
+        status, out, err = ambit(*words, "--help")
+        assert status == 0 and not err and out.startswith(f"usage: ambit {' '.join(words)}"), words
+        options = [line for line in out.splitlines() if line.startswith("  --")]
+        assert all(len(line.split(None, 2)) >= 2 for line in options) and any("--help" in line for line in options), words
+        assert len(out.splitlines()[0]) < 110, words
+        for example in out.partition("for example:\n")[2].splitlines():
+            assert example.startswith(f"  ambit {' '.join(words)} "), words
+        own = {option for line in out.partition("for example:")[0].splitlines() if line.startswith("  --") for option in line.split()[:1]}
+        assert set(re.findall(r" (--[a-z-]+)", out.partition("for example:")[2])) <= own, words
+
+
+def test_each_command_refuses_an_option_that_it_has_not():
+    for words in all_commands():
+        status, out, err = ambit(*words, "--no-such-thing")
+        assert (status, out) == (2, "") and err.startswith(f"ambit {' '.join(words)}: there is no option --no-such-thing"), words
+    assert ambit("no-such-command")[0] == ambit("env", "no-such-verb")[0] == ambit("env")[0] == 2
+
+
+def test_all_lists_print_rows(control):
+    row = {"id": "r1", "name": "n", "user_id": "r1", "email": "e", "region": "r1", "object": "r1", "model_id": "r1"}
+    for words, path, member in (
+        ("key list", "/v1/keys", "keys"),
+        ("endpoint list", "/v1/endpoints", "endpoints"),
+        ("region list", "/v1/regions", "regions"),
+        ("audit", "/v1/audit", "events"),
+        ("models list", "/v1/models", "models"),
+        ("team list", "/v1/teams", "teams"),
+        ("user list", "/v1/users", "items"),
+        ("secret list", "/v1/secrets", "secrets"),
+        ("group list", "/v1/environment_groups", "environment_groups"),
+        ("instance-types", "/v1/instance_types", "instance_types"),
+        ("usage", "/v1/usage", "usage"),
+    ):
+        control.put(f"GET {path}", {member: [row]})
+        assert json.loads(control.fine(*words.split(), "--json")) == [row], words
+        head, line = control.fine(*words.split()).splitlines()
+        assert head == head.upper() and ("r1" in line or "n" in line.split()), words
+        control.put(f"GET {path}", {member: []})
+        assert control.fine(*words.split()) == "none\n", words
 
 
 def test_the_example_packages_can_be_pushed(control):
