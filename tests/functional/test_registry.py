@@ -730,27 +730,39 @@ def test_a_key_of_a_team_sees_its_team_only(world):
     assert [k["team_name"] for k in key("GET", "/v1/api_keys")["keys"]] == ["speech"]
 
 
+def furnish_host(r, team, sim, kind):
+    """A model or a chain of a team with all that it can have. Returns what stands for each parameter of its paths."""
+    name, word = f"{team['name']}-env", f"{team['name']}-{kind}"
+    host = r("POST", f"/v1/teams/{team['id']}/{kind}s", {"name": word})[kind]["id"]
+    path = f"/v1/{kind}s/{host}"
+    r("POST", f"{path}/environments", {"name": name})
+
+    def external(**more):
+        source = {"kind": "external", "url": sim.base(EU), "region": EU, **more}
+        return r("POST", f"{path}/deployments", {"source": source})["deployment"]["id"]
+
+    deployment, _ = external(deployment_name=f"{word}-deployment", environment_name=name), external(deployment_name=f"{word}-loose")
+    promotion = r("GET", f"{path}/environments/{name}/promotions")["promotions"][0]["id"]
+    replica = r("GET", f"{path}/deployments/{deployment}/replicas")["replicas"][0]["id"]
+    own = {"deployment_id": deployment, "chainlet_id": deployment, "promotion_id": promotion, "replica_id": replica}
+    return {f"{kind}_id": host} | own | {f"{kind}_{parameter}": value for parameter, value in own.items()}
+
+
 def furnish(r, team, sim):
-    """One of everything in a team. Returns what stands for each parameter of a path, and every word that is this team's alone."""
+    """One of everything in a team. Returns a key of it, what makes a path of a route, and every word that is this team's alone."""
     name = team["name"]
-    model = r("POST", f"/v1/teams/{team['id']}/models", {"name": f"{name}-model"})["model"]["id"]
     r("PATCH", f"/v1/teams/{team['id']}/environment_groups/{name}-env", {"region_rule": "eu"})
-    r("POST", f"/v1/models/{model}/environments", {"name": f"{name}-env"})
-    deployment = r.external(model, sim.base(EU), EU, deployment_name=f"{name}-deployment", environment_name=f"{name}-env")["id"]
-    loose = r.external(model, sim.base(EU2), EU2, deployment_name=f"{name}-loose")["id"]
-    promotion = r("GET", f"/v1/models/{model}/environments/{name}-env/promotions")["promotions"][0]["id"]
-    replica = r("GET", f"/v1/models/{model}/deployments/{deployment}/replicas")["replicas"][0]["id"]
-    chain = r("POST", f"/v1/teams/{team['id']}/chains", {"name": f"{name}-chain"})["chain"]["id"]
-    source = {"kind": "external", "url": sim.base(EU), "region": EU, "environment_name": f"{name}-env"}
-    entry = r("POST", f"/v1/chains/{chain}/deployments", {"source": source})["deployment"]["id"]
-    chain_promotion = r("GET", f"/v1/chains/{chain}/environments/{name}-env/promotions")["promotions"][0]["id"]
+    hosts = {kind: furnish_host(r, team, sim, kind) for kind in ("model", "chain")}
     r("POST", f"/v1/teams/{team['id']}/secrets", {"name": f"{name}-secret", "value": "x"})
     user = r("POST", "/v1/users", {"email": f"{name}@example.org", "team_ids": [team["id"]]})["user_id"]
     key = r("POST", f"/v1/teams/{team['id']}/api_keys", {"type": "WORKSPACE_MANAGE_ALL", "name": f"{name}-key", "region_rule": "eu"})
-    path = {"team_id": team["id"], "model_id": model, "deployment_id": deployment, "env_name": f"{name}-env", "promotion_id": promotion, "replica_id": replica,
-            "user_id": user, "secret_name": f"{name}-secret", "api_key_prefix": key["prefix"],
-            "chain_id": chain, "chain_deployment_id": entry, "chainlet_id": entry, "chain_promotion_id": chain_promotion}
-    return r.as_key(key["api_key"]), path, {name, key["prefix"], loose} | set(path.values())
+    common = {"team_id": team["id"], "env_name": f"{name}-env", "user_id": user, "secret_name": f"{name}-secret", "api_key_prefix": key["prefix"]}
+
+    def fill(route):
+        return common | hosts["chain" if "{chain_id}" in route else "model"]
+
+    words = {name} | set(common.values()) | {word for host in hosts.values() for word in host.values()}
+    return r.as_key(key["api_key"]), fill, words
 
 
 def test_no_answer_tells_one_team_of_another(world):
@@ -766,16 +778,17 @@ def test_no_answer_tells_one_team_of_another(world):
             continue
         if route.startswith("/v1/chains/"):
             route = route.replace("{deployment_id}", "{chain_deployment_id}").replace("{promotion_id}", "{chain_promotion_id}")
-        own = beta.answer("GET", route.format_map(of_beta))
+        own = beta.answer("GET", route.format_map(of_beta(route)))
         assert own.status_code in (200, 403, 404), (route, own.text)  # 403: of the whole workspace; 404: no personal key
         assert not [word for word in alpha if word in own.text], (route, own.text)
         seen += own.text
-        foreign = beta.answer("GET", route.format_map(of_alpha))
+        foreign = beta.answer("GET", route.format_map(of_alpha(route)))
         if "{" in route:
-            asked = {of_alpha[name] for name in of_alpha if "{%s}" % name in route}
+            asked = {word for name, word in of_alpha(route).items() if "{%s}" % name in route}
             assert foreign.status_code in (403, 404), (route, foreign.text)
             assert not [word for word in alpha - asked if not any(word in a for a in asked) and word in foreign.text], (route, foreign.text)
     assert not [word for word in beta_words if word not in seen], "what is its own, it sees"
+    of_alpha, of_beta = of_alpha(""), of_beta("")
     assert beta("GET", f"/v1/users/{both}")["team_ids"] == [of_beta["team_id"]]
     rules = {rule["name"] for rule in beta("GET", "/v1/rules")["rules"]}
     assert rules == {"beta-env", "beta-key"}
