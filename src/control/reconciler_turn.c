@@ -61,6 +61,19 @@ static void log_deployments(const struct fleet *f)
     }
 }
 
+/* Its place may be taken before anybody has looked at its status. */
+static void log_replicas(const struct fleet *f)
+{
+    for (struct fleet_replica *r = fleet_first_replica(f); r; r = fleet_next_replica(f, r)) {
+        const struct fleet_replica *before = (const struct fleet_replica *)r->object.before;
+
+        if (before && before->state != REPLICA_GONE && r->state == REPLICA_GONE && !r->stopping_ns)
+            log_event(LOG_WARN, "replica_ended", LOG_STR("replica", r->id),
+                      LOG_STR("deployment", r->deployment), LOG_STR("plane", r->plane),
+                      LOG_STR("why", r->why.n ? r->why : STR("")));
+    }
+}
+
 /* Copies of a deployment share what was built. */
 static void feed_build(struct fleet *f, const struct fleet_world *world, const struct work *w)
 {
@@ -163,6 +176,7 @@ bool reconciler_turn(struct reconciler *r, int64_t *ret_next_ns)
     }
     audit_promotions(&change);
     log_deployments(f);
+    log_replicas(f);
     diagnostics_init(&diagnostics);
     int result = change_commit(&change, NULL, &diagnostics);
     diagnostics_deinit(&diagnostics);

@@ -85,6 +85,31 @@ static void tell_status(struct process_replica *r)
         tell(r, PLANE_REPLICA_STARTED, STR(""));
 }
 
+static void on_last_line(void *ctx, str json_line)
+{
+    log_file_append(ctx, json_line);
+}
+
+/* A shim writes why it has ended, unless it is killed: then it is written here, once, in its words
+ * and to the same places. */
+static void write_end(const struct process_replica *r, str why)
+{
+    char folder[PROCESS_PATH_MAX], path[2 * PROCESS_PATH_MAX], text[128];
+    struct output output;
+    struct log_file log;
+
+    if (files_write(r->folder, FILES_EXIT, why) < 0 || !r->deployment[0] ||
+        process_path(r->plane, "logs", r->deployment, folder) < 0)
+        return;
+    snprintf(path, sizeof(path), "%s/%s.log", folder, r->id);
+    snprintf(text, sizeof(text), "the replica has ended: %.*s", STR_ARG(why));
+    log_file_init(&log, path, LOG_FILE_BYTES);
+    output_init(&output, on_last_line, &log);
+    output_say(&output, "ERROR", str_of(text), loop_wall_ns(r->plane->loop));
+    output_deinit(&output);
+    log_file_deinit(&log);
+}
+
 static void tell_end(struct process_replica *r)
 {
     struct buf why CLEANUP(buf_deinit);
@@ -92,8 +117,10 @@ static void tell_end(struct process_replica *r)
     r->state = REPLICA_ENDED;
     process_ports_give_back(&r->plane->ports, r->port, loop_now_ns(r->plane->loop));
     buf_init(&why, 0);
-    if (files_read(r->folder, FILES_EXIT, FILES_WORD_MAX, &why) < 0 || why.n == 0)
+    if (files_read(r->folder, FILES_EXIT, FILES_WORD_MAX, &why) < 0 || why.n == 0) {
         buf_put_str(&why, STR("its companion process was killed"));
+        write_end(r, buf_str(&why));
+    }
     if (r->unwanted)
         r->plane->plane.ops->forget_replica(&r->plane->plane, str_of(r->id));
     else

@@ -1,4 +1,4 @@
-"""Replicas outlive a server that is killed, and nobody's run on: whatever the next one's configuration says."""
+"""What is killed, and what is left: replicas of a server that is gone, and those of whose companion nothing can be asked any more."""
 
 import os
 import select
@@ -38,5 +38,21 @@ def test_replicas_of_planes_that_are_no_more_are_stopped(tmp_path, planes):
         server.wait(lambda: not any(is_alive(pid) for pid in replicas))
         server.wait(lambda: not list((server.data / "replicas").iterdir()))
         assert {r["status"] for r in server.replicas(pushed["model_id"], pushed["deployment_id"])} == {"GONE"}
+    finally:
+        server.stop()
+
+
+def test_why_a_killed_companion_took_its_replica_along_is_said(tmp_path):
+    server = Server(tmp_path, config_of(more=GROUPS))
+    try:
+        pushed = server.push(package(tmp_path, "killed", ECHO), "--environment", "prod-eu", "--wait")
+        [replica] = (server.data / "replicas").iterdir()
+        why = "its companion process was killed"
+        os.kill(int((replica / "pid").read_text()), signal.SIGKILL)
+        server.wait(lambda: server.deployment(pushed["model_id"], pushed["deployment_id"])["status_reason"] == why)
+        server.wait(lambda: server.deployment(pushed["model_id"], pushed["deployment_id"])["status"] == "ACTIVE")
+        assert f"the replica has ended: {why}" in server.cli("logs", "killed")[1]
+        [line] = [line for line in server.text().splitlines() if '"event":"replica_ended"' in line]
+        assert why in line and replica.name in line
     finally:
         server.stop()

@@ -607,6 +607,8 @@ static void a_killed_shim_leaves_nothing(void)
     TURN_UNTIL(has_gone("rep1"));
     CHECK_STR(str_of(find_event("rep1", PLANE_REPLICA_GONE)->why),
               "its companion process was killed");
+    CHECK(holds("logs/dep/rep1.log", "the replica has ended: its companion process was killed"));
+    CHECK(holds("replicas/rep1/exit", "its companion process was killed"));
     CHECK(!is_alive(pid) && !is_alive(child));
     finish();
 }
