@@ -55,7 +55,7 @@ struct truss_variable {
 /* Texts lie in the arena; "" where nothing is said and there is no default. */
 struct truss_config {
     struct arena arena;
-    json_t *document; /* the whole file with what was mended, as the model gets it */
+    json_t *document; /* the whole file with what was mended */
 
     enum truss_kind kind;
     struct truss_docker_server docker_server; /* of that kind */

@@ -10,21 +10,22 @@
  * mapping that an alias repeats is changed with it.
  */
 
-enum { MOST_DIGITS = 17, NUMBER_BYTES = 64 };
+enum { MOST_DIGITS = 17, NUMBER_BYTES = 64, LEAST_PLAIN_EXPONENT = -4, MOST_PLAIN_EXPONENT = 15 };
 
-/* A number as it was written, as far as can be told: with the fewest digits that mean the same. */
+/* As Python writes it, and Truss with it: with the fewest digits that mean the same, and with an
+ * exponent only where it would be long. */
 static json_t *text_of_real(double value)
 {
     char text[NUMBER_BYTES];
-    int n = 0;
+    int exponent, decimals, n = 0, digits = 0;
 
-    for (int digits = 1; digits <= MOST_DIGITS; digits++) {
-        n = snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    if (!strpbrk(text, ".e"))
-        n = snprintf(text, sizeof(text), "%.1f", value);
+    do
+        n = snprintf(text, sizeof(text), "%.*e", digits, value);
+    while (strtod(text, NULL) != value && ++digits < MOST_DIGITS);
+    exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
+    decimals = digits > exponent ? digits - exponent : 1;
+    if (exponent >= LEAST_PLAIN_EXPONENT && exponent <= MOST_PLAIN_EXPONENT)
+        n = snprintf(text, sizeof(text), "%.*f", decimals, value);
     return json_stringn(text, (size_t)n);
 }
 

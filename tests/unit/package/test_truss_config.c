@@ -384,6 +384,36 @@ static void test_what_truss_mends_is_mended(void)
         "not containers: no image is used");
 }
 
+/* As Truss writes them, which is how Python does. */
+static void test_numbers_become_the_texts_that_truss_makes_of_them(void)
+{
+    static const struct {
+        const char *written, *text;
+    } rows[] = {
+        {"1000.0", "1000.0"},
+        {"100.50", "100.5"},
+        {"0.0001", "0.0001"},
+        {"-250.0", "-250.0"},
+        {"1234567.25", "1234567.25"},
+        {"3.14159265358979", "3.14159265358979"},
+        {"-0.0", "-0.0"},
+        {"0.1", "0.1"},
+        {"0.00001", "1e-05"},
+        {"1234567890123456.0", "1234567890123456.0"},
+        {"10000000000000000.0", "1e+16"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct truss_config *c;
+        char yaml[64];
+
+        (void)snprintf(yaml, sizeof(yaml), "environment_variables: {A: %s}\n", rows[i].written);
+        CHECK_STR(checked_with(yaml, NULL, &c), "");
+        CHECK_STR(c->environment_variables[0].value, rows[i].text);
+        truss_config_free(c);
+    }
+}
+
 static void test_engines_are_checked_against_their_own_kind(void)
 {
     static const struct row rows[] = {
@@ -528,6 +558,7 @@ int main(void)
     RUN(test_what_has_no_effect_is_a_warning);
     RUN(test_the_old_way_to_say_websocket);
     RUN(test_what_truss_mends_is_mended);
+    RUN(test_numbers_become_the_texts_that_truss_makes_of_them);
     RUN(test_engines_are_checked_against_their_own_kind);
     RUN(test_every_problem_is_reported_in_the_order_of_the_file);
     RUN(test_secret_values_are_never_told);
