@@ -15,7 +15,6 @@ DEFAULT_PYTHON = "py313"
 DEFAULT_STREAMING_READ_TIMEOUT = 60
 DEFAULT_PING_SECONDS = 20
 
-
 # A few aliases make a value that is endless when it is written out.
 _in_short = reprlib.Repr()
 _in_short.maxlevel = 1

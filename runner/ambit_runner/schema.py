@@ -12,6 +12,7 @@ except ImportError:
     class ValidationError(Exception):
         pass
 
+
 PROBLEMS_SHOWN = 5
 PLACE_LENGTH_MAX = 100
 

@@ -97,7 +97,7 @@ def number(name, default, kind):
         return default
     except ValueError:
         value = -1
-    if value < 0:
+    if not value >= 0:  # which "nan" is not either
         raise PackageError(f"{name}={os.environ[name]!r}: expected a number that is not negative")
     return value
 

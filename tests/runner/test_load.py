@@ -127,6 +127,22 @@ def test_a_port_that_is_taken(start):
     assert f"port {first.port} cannot be listened on" in last_line(second)["message"]
 
 
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("PORT", "web", "PORT='web': expected a number that is not negative"),
+        ("PORT", "70000", "port 70000 cannot be listened on"),
+        ("AMBIT_GRACE_SECONDS", "-1", "AMBIT_GRACE_SECONDS='-1': expected"),
+        ("AMBIT_GRACE_SECONDS", "nan", "AMBIT_GRACE_SECONDS='nan': expected"),
+        ("AMBIT_DEAF_SOCKET_SECONDS", "", "AMBIT_DEAF_SOCKET_SECONDS='': expected"),
+    ],
+)
+def test_a_variable_that_is_no_number(start, name, value, words):
+    runner = start("class Model:\n  def predict(self, x): return 1", **{name: value})
+    assert runner.ended() == 1
+    assert words in last_line(runner)["message"]
+
+
 def test_other_names_relative_imports_and_folders(start):
     runner = start(
         config="""
