@@ -128,8 +128,8 @@ class App:
             return failure(404, CLIENTS, f"The model has no method {name}.")
         try:
             value = await self._input(name, request)
-        except body.BodyError as error:
-            return failure(error.status, CLIENTS, str(error))
+        except HTTPException as error:
+            return failure(error.status_code, CLIENTS, error.detail)
         except ValidationError as error:
             return failure(400, CLIENTS, f"The body does not keep to the model's schema: {problems(error)}")
         except ClientDisconnect:

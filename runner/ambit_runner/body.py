@@ -9,20 +9,13 @@ import decimal
 import json
 import uuid
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 try:
     import msgpack
 except ImportError:
     msgpack = None
-
-BODY_BYTES_MAX = 100 * 1000 * 1000
-
-
-class BodyError(Exception):
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status = status
 
 
 def media_type(request):
@@ -33,32 +26,20 @@ def is_msgpack(request):
     return media_type(request) == "application/octet-stream"
 
 
-async def read(request):
-    """The whole body, which the model may then ask the request for once more."""
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > BODY_BYTES_MAX:
-            raise BodyError(413, f"The body is larger than {BODY_BYTES_MAX} bytes.")
-        chunks.append(chunk)
-    request._body = b"".join(chunks)
-    return request._body
-
-
 async def parse(request):
     """The model's input. None for a form, which is not read here."""
     if media_type(request) == "multipart/form-data":
         return None
     if is_msgpack(request) and msgpack is None:
-        raise BodyError(415, "application/octet-stream is MessagePack: add msgpack to the package's requirements.")
-    body = await read(request)
+        raise HTTPException(415, "application/octet-stream is MessagePack: add msgpack to the package's requirements.")
+    body = await request.body()  # which the model may then ask for once more
     try:
         return msgpack.unpackb(body) if is_msgpack(request) else json.loads(body)
     except RecursionError:
-        raise BodyError(400, "The body is nested too deeply.") from None
+        raise HTTPException(400, "The body is nested too deeply.") from None
     except Exception as error:
         kind = "MessagePack" if is_msgpack(request) else "JSON"
-        raise BodyError(400, f"The body is not {kind}: {error}") from None
+        raise HTTPException(400, f"The body is not {kind}: {error}") from None
 
 
 def plain(value):

@@ -3,9 +3,12 @@
 import asyncio
 import logging
 
+from starlette.exceptions import HTTPException
+
 from .logs import StreamBroken, request_id
 
 ID_LENGTH_MAX = 128
+BODY_BYTES_MAX = 100 * 1000 * 1000
 # The status of a request that had no answer, because the client did not wait for one.
 LEFT = 499
 
@@ -23,6 +26,7 @@ class Client:
         self._receive = receive
         self._ahead = asyncio.Queue()
         self._asked = asyncio.Event()
+        self._size = 0
         if b"expect" not in dict(scope["headers"]):
             # Else reading ahead would ask for a body that perhaps nobody wants.
             self._asked.set()
@@ -31,6 +35,9 @@ class Client:
         self._asked.set()
         message = await self._ahead.get()
         self._ahead.task_done()
+        self._size += len(message.get("body", b""))
+        if self._size > BODY_BYTES_MAX:
+            raise HTTPException(413, f"The body is larger than {BODY_BYTES_MAX} bytes.")
         if message["type"] == "http.disconnect":
             self._ahead.put_nowait(message)  # whoever asks again hears the same
         return message

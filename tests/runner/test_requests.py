@@ -317,15 +317,27 @@ def test_what_is_wrong_with_a_body_is_said_in_a_few_words(start):
     assert len(long.content) < 2000
 
 
-def test_a_body_beyond_the_limit(start):
-    runner = start(ECHO).ready()
+@pytest.mark.parametrize("path", [PREDICT, "/v1/completions"])
+def test_a_body_beyond_the_limit(start, path):
+    runner = start(
+        """
+        from starlette.requests import Request
+        class Model:
+            def predict(self, model_input):
+                return model_input
+            async def completions(self, request: Request):
+                return len([piece async for piece in request.stream()]) and 1
+        """
+    ).ready()
 
     def body():
         for _ in range(101):
             yield b" " * 1_000_000
 
-    assert runner.http.post(PREDICT, content=body()).status_code == 413
-    assert runner.predict(1).json() == 1
+    refused = runner.http.post(path, content=body())
+    assert (refused.status_code, refused.headers["x-baseten-error-code"]) == (413, "700")
+    assert refused.json() == {"error": "The body is larger than 100000000 bytes."}
+    assert runner.http.post(path, json=1).json() == 1
 
 
 STREAMS = """
