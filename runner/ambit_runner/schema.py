@@ -15,6 +15,7 @@ except ImportError:
 
 PROBLEMS_SHOWN = 5
 PLACE_LENGTH_MAX = 100
+WORDS_LENGTH_MAX = 300
 
 
 @dataclass
@@ -28,11 +29,12 @@ class Schema:
 
 def problems(error):
     """What is wrong with a value, in a few words. pydantic's own text repeats the value, which is the client's and may be large."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors()
     shown = []
     for problem in found[:PROBLEMS_SHOWN]:
         place = ".".join(str(step) for step in problem["loc"])[:PLACE_LENGTH_MAX]
-        shown.append(f"{place}: {problem['msg']}" if place else problem["msg"])
+        words = problem["msg"][:WORDS_LENGTH_MAX]
+        shown.append(f"{place}: {words}" if place else words)
     more = len(found) - len(shown)
     return "; ".join(shown) + (f"; and {more} more" if more else "")
 

@@ -281,6 +281,8 @@ PYDANTIC = """
         @field_validator("numbers")
         @classmethod
         def check(cls, numbers):
+            if numbers == [13]:
+                raise ValueError("x" * 10_000)
             return numbers if numbers else {}["the validator's reason"]
     class Model:
         def predict(self, model_input: In):
@@ -312,6 +314,7 @@ def test_what_is_wrong_with_a_body_is_said_in_a_few_words(start):
     assert many.status_code == 400
     assert len(many.content) < 2000
     assert "and 9995 more" in many.json()["error"]
+    assert len(runner.predict({"numbers": [13]}).content) < 2000
     long = runner.predict({"numbers": {"k" * 100_000: 1}, "k" * 100_000: 1})
     assert long.status_code == 400
     assert len(long.content) < 2000
