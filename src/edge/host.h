@@ -7,8 +7,8 @@
  *     {model|chain}-{id}-{env}.{domain}    the regional host of an environment
  *
  * are model hosts; every other name is the OpenAI surface. An id has no hyphen, so the first one
- * behind it begins the environment. A name of one label that begins like a model host and is none,
- * or has labels in front of it, is malformed: nothing is guessed from it.
+ * behind it begins the environment. A name whose first label begins like a model host's and is
+ * none, or is one with further labels before the domain, is malformed: nothing is guessed from it.
  */
 
 #include "catalog/catalog.h"

@@ -1,6 +1,7 @@
 /* Bodies that pass while they are read: whole, in order, within bounded memory, and to another
  * replica only while nothing of them is lost. */
 
+#include "control.h"
 #include "model_hosts.h"
 
 #include "base/mem.h"
@@ -82,6 +83,14 @@ static bool say_503_to_the_head(struct replica *r, int fd)
     return false;
 }
 
+static bool begin_503_to_the_head(struct replica *r, int fd)
+{
+    replica_say(fd, "HTTP/1.1 503 Busy\r\nContent-Length: 8\r\n\r\nbusy");
+    replica_wait_gate(r);
+    replica_say(fd, "-end");
+    return false;
+}
+
 /* Answers the head at once, then sends each byte back as it comes. */
 static bool echo_body(struct replica *r, int fd)
 {
@@ -159,11 +168,8 @@ static void test_a_body_beyond_what_is_kept_arrives_whole(void)
 static void test_a_slow_replica_holds_the_client_back(void)
 {
     struct replica *r = model_hosts_replica(g, 0);
-    struct policy p = policy_default();
     struct buf request;
 
-    p.buffered_bytes = 1 << 20; /* what is kept and a window; not all of it */
-    model_hosts_publish(g, &p);
     replica_set(r, answer_after_gate);
     int fd = client_open(g);
     buf_init(&request, 0);
@@ -182,6 +188,31 @@ static void test_a_slow_replica_holds_the_client_back(void)
     CHECK_INT(status_of(answer), 200);
     CHECK(str_eq(body_of(replica_seen(r)), buf_str(&big)));
     reset_replicas();
+}
+
+/* What is kept and a window are in memory, and nothing else of it. */
+static void test_a_body_that_waits_for_a_replica_is_held_back_as_well(void)
+{
+    struct policy p = policy_default();
+    struct buf request;
+
+    p.buffered_bytes = 1 << 20;
+    model_hosts_publish(g, &p);
+    int fd = client_open(g);
+    buf_init(&request, 0);
+    buf_printf(&request,
+               "POST /environments/lazy/predict HTTP/1.1\r\nHost: model-abc.d.test\r\n"
+               "Authorization: Bearer k-all\r\nConnection: close\r\nContent-Length: %d\r\n\r\n",
+               BIG_BYTES);
+    client_send(fd, buf_str(&request));
+    buf_deinit(&request);
+    size_t sent = client_send_some(fd, buf_str(&big));
+    WAIT_FOR(control_said(model_hosts_control(g), "lazy1").held == 1);
+    p.awake = true;
+    model_hosts_publish(g, &p);
+    client_send(fd, str_from(buf_str(&big), sent));
+    CHECK_INT(status_of(client_read_all(g, fd)), 200);
+    CHECK(str_eq(body_of(replica_seen(model_hosts_replica(g, 1))), buf_str(&big)));
     p = policy_default();
     model_hosts_publish(g, &p);
 }
@@ -266,8 +297,8 @@ static void test_a_body_that_is_lost_is_not_sent_again(void)
     model_hosts_publish(g, &p);
 }
 
-/* The replica that refused has read a part, the one that died more, which nobody has any more: so
- * the refusal is the answer, and nothing is sent to whoever gave it. */
+/* The replica that died had read more than is kept: so the earlier refusal is the answer, and who
+ * gave it, not wholly yet, is sent nothing of the rest. */
 static void test_a_refusal_comes_back_when_the_body_is_lost(void)
 {
     struct policy p = policy_default();
@@ -276,7 +307,7 @@ static void test_a_refusal_comes_back_when_the_body_is_lost(void)
     p.revive = 20;
     p.replay_bytes = 1000;
     model_hosts_publish(g, &p);
-    replica_set(model_hosts_replica(g, 0), say_503_to_the_head);
+    replica_set(model_hosts_replica(g, 0), begin_503_to_the_head);
     replica_set(model_hosts_replica(g, 1), die_in_body);
     int fd = client_open(g);
     buf_init(&request, 0);
@@ -291,7 +322,9 @@ static void test_a_refusal_comes_back_when_the_body_is_lost(void)
     client_send(fd, str_from(part_of_big(2 * SMALL_BYTES), 10));
     str answer = client_read_until(g, fd, "busy");
     CHECK_INT(status_of(answer), 503);
-    CHECK(str_ends(answer, STR("\r\n\r\nbusy")));
+    CHECK(has(answer, "\r\n\r\nbusy"));
+    atomic_store(&model_hosts_replica(g, 0)->gate, 1);
+    CHECK(has(client_read_until(g, fd, "-end"), "-end"));
     close(fd);
     reset_replicas();
     p = policy_default();
@@ -419,6 +452,7 @@ int main(void)
     g = model_hosts_start(&p);
     RUN(test_a_body_beyond_what_is_kept_arrives_whole);
     RUN(test_a_slow_replica_holds_the_client_back);
+    RUN(test_a_body_that_waits_for_a_replica_is_held_back_as_well);
     RUN(test_chunks_pass_as_chunks);
     RUN(test_an_answer_may_begin_before_the_body_has_ended);
     RUN(test_a_small_body_is_sent_again_elsewhere);
