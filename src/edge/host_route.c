@@ -7,7 +7,7 @@
 enum { OF_MODELS = 1 << MODEL_KIND_MODEL, OF_CHAINS = 1 << MODEL_KIND_CHAIN };
 
 static const struct row {
-    enum http_method method; /* HTTP_METHOD_OTHER: any */
+    enum http_method method; /* HTTP_METHOD_OTHER: any but TRACE */
     str path;                /* a trailing "*" stands for the rest */
     unsigned kinds;
     enum host_operation operation;
@@ -28,6 +28,12 @@ str host_operation_name(enum host_operation operation)
     };
 
     return names[operation];
+}
+
+/* A TRACE brings back the request as it reached the server, the replica's credential included. */
+static bool is_method_of(const struct row *row, enum http_method method)
+{
+    return row->method == HTTP_METHOD_OTHER ? method != HTTP_METHOD_TRACE : row->method == method;
 }
 
 static bool matches(const struct row *row, enum catalog_model_kind kind, str path)
@@ -85,7 +91,7 @@ static enum host_route_outcome find_operation(enum catalog_model_kind kind, enum
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (!matches(&rows[i], kind, route->path))
             continue;
-        if (rows[i].method != HTTP_METHOD_OTHER && rows[i].method != method)
+        if (!is_method_of(&rows[i], method))
             return HOST_ROUTE_WRONG_METHOD;
         route->operation = rows[i].operation;
         if (route->operation == HOST_SYNC)

@@ -16,7 +16,7 @@
 enum host_operation {
     HOST_PREDICT,    /* POST predict: the deployment's predict path */
     HOST_RUN_REMOTE, /* POST run_remote: the same, of a chain's entrypoint */
-    HOST_SYNC,       /* any method, sync/{path}: /{path} */
+    HOST_SYNC,       /* any method but TRACE, sync/{path}: /{path} */
     HOST_WEBSOCKET,  /* GET websocket: the deployment's websocket path */
     HOST_WAKE,       /* POST wake: starts replicas, answered here */
 };

@@ -104,6 +104,14 @@ static void test_bare_paths_on_standard_hosts(void)
     CHECK_INT(find("model-a.d", HTTP_METHOD_GET, "/"), HOST_ROUTE_UNKNOWN);
 }
 
+/* It asks for the request to be sent back as it came in, and that has the replica's credential. */
+static void test_nothing_is_traced(void)
+{
+    CHECK_INT(find("model-a.d", HTTP_METHOD_TRACE, "/production/sync/x"), HOST_ROUTE_WRONG_METHOD);
+    CHECK_INT(find("model-a-eu.d", HTTP_METHOD_TRACE, "/sync/x"), HOST_ROUTE_WRONG_METHOD);
+    CHECK_INT(find("model-a-eu.d", HTTP_METHOD_OTHER, "/sync/x"), HOST_ROUTE_FOUND);
+}
+
 static void test_wrong_methods(void)
 {
     CHECK_INT(find("model-a.d", HTTP_METHOD_GET, "/production/predict"), HOST_ROUTE_WRONG_METHOD);
@@ -169,6 +177,7 @@ int main(void)
     RUN(test_selectors_on_regional_hosts_name_the_bare_path);
     RUN(test_bare_paths_on_standard_hosts);
     RUN(test_wrong_methods);
+    RUN(test_nothing_is_traced);
     RUN(test_what_is_not_in_the_table);
     RUN(test_paths_that_climb);
     return test_end();
