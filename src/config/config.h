@@ -73,7 +73,7 @@ struct config_plane {
 
 /* quotas: what one team may have; 0: no limit */
 struct config_quotas {
-    uint32_t models, deployments_per_model, environments_per_model, secrets;
+    uint32_t models, deployments_per_model, environments_per_model, secrets, environment_groups;
     uint64_t package_bytes;
 };
 

@@ -273,6 +273,8 @@ const struct setting settings_table[] = {
     QUOTA("environments_per_model", environments_per_model, 100000, "100",
           "Environments of a model; 0: no limit."),
     QUOTA("secrets", secrets, 1000000, "1000", "Secrets of a team; 0: no limit."),
+    QUOTA("environment_groups", environment_groups, 1000000, "1000",
+          "Environment groups of a team; 0: no limit."),
     NUMBER("quotas.package_bytes", BYTES, IN(config_quotas, package_bytes), 0, 1024 * GIB, "64GiB",
            "Bytes of the packages of a team, and of those that belong to none; 0: no limit."),
 

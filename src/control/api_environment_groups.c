@@ -242,7 +242,9 @@ static void change_group(struct api_call *call, const struct fleet_team *team, s
     struct registry_change c;
 
     registry_begin(call, &c);
-    if (patch->sets_rule)
+    if (!g)
+        outcome = fleet_check_quota(c.fleet, &c.world, QUOTA_GROUPS, team->id, 1, &c.problem);
+    if (outcome == FLEET_OK && patch->sets_rule)
         outcome = fleet_set_group_rule(c.fleet, &c.world, team->id, name, patch->rule, &c.problem);
     if (outcome == FLEET_OK) {
         set_members(&c, team, name, patch);

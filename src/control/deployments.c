@@ -98,6 +98,7 @@ void fleet_world_init(struct policy *p, const struct config *config, str actor,
                    [QUOTA_DEPLOYMENTS] = config->quotas.deployments_per_model,
                    [QUOTA_ENVIRONMENTS] = config->quotas.environments_per_model,
                    [QUOTA_SECRETS] = config->quotas.secrets,
+                   [QUOTA_GROUPS] = config->quotas.environment_groups,
                    [QUOTA_PACKAGE_BYTES] = config->quotas.package_bytes},
         .package_keep_ns = config->package_keep_ms * NS_PER_MS,
     };

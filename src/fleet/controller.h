@@ -31,13 +31,14 @@ struct fleet_plane {
     uint32_t replicas_max; /* 0: no limit */
 };
 
-/* What there can only be so much of: models, secrets and bytes of packages of a team, deployments
- * and environments of a model. */
+/* What there can only be so much of: models, secrets, environment groups and bytes of packages of a
+ * team, deployments and environments of a model. */
 enum fleet_quota {
     QUOTA_MODELS,
     QUOTA_DEPLOYMENTS,
     QUOTA_ENVIRONMENTS,
     QUOTA_SECRETS,
+    QUOTA_GROUPS,
     QUOTA_PACKAGE_BYTES,
     FLEET_QUOTAS
 };
@@ -81,7 +82,7 @@ struct fleet_problem {
 };
 
 /* Whether the owner (a team or model) may have so many more: FLEET_OK or FLEET_QUOTA, with words
- * that name the setting. Whatever makes one asks by itself, secrets excepted. */
+ * that name the setting. Whatever makes one asks by itself, secrets and groups excepted. */
 enum fleet_outcome fleet_check_quota(const struct fleet *f, const struct fleet_world *w,
                                      enum fleet_quota quota, str owner, uint64_t more,
                                      struct fleet_problem *problem);

@@ -31,6 +31,8 @@ uint64_t quota_count(const struct fleet *f, enum fleet_quota quota, str owner)
         return COUNT(f, environment, model, owner);
     case QUOTA_SECRETS:
         return COUNT(f, secret, team, owner);
+    case QUOTA_GROUPS:
+        return COUNT(f, group, team, owner);
     case QUOTA_PACKAGE_BYTES:
         return bytes_of_packages(f, owner);
     case FLEET_QUOTAS:
@@ -50,6 +52,7 @@ enum fleet_outcome fleet_check_quota(const struct fleet *f, const struct fleet_w
         [QUOTA_DEPLOYMENTS] = {"deployments_per_model", "model", "deployments"},
         [QUOTA_ENVIRONMENTS] = {"environments_per_model", "model", "environments"},
         [QUOTA_SECRETS] = {"secrets", "team", "secrets"},
+        [QUOTA_GROUPS] = {"environment_groups", "team", "environment groups"},
         [QUOTA_PACKAGE_BYTES] = {"package_bytes", "team", "bytes of packages"},
     };
     uint64_t most = w->quotas[quota], has = most ? quota_count(f, quota, owner) : 0;

@@ -880,7 +880,7 @@ def test_logs_are_found_by_what_was_asked(world):
 
 
 def test_a_team_has_no_more_than_its_quotas(world):
-    r = world("quotas: {models: 2, deployments_per_model: 1, environments_per_model: 2, secrets: 1}\n")
+    r = world("quotas: {models: 2, deployments_per_model: 1, environments_per_model: 2, secrets: 1, environment_groups: 1}\n")
     model = r.model("one")
     empty = r.model("two")
     for path, body, setting, value in (
@@ -898,6 +898,10 @@ def test_a_team_has_no_more_than_its_quotas(world):
     error = r("POST", f"/v1/models/{model}/deployments", {"source": {"kind": "external", "url": world.sim.base(EU), "region": EU}}, status=409)
     assert error["code"] == "quota_exceeded" and "quotas.deployments_per_model allows 1" in error["message"]
     r("POST", "/v1/secrets", {"name": "a", "value": "another"})  # none more
+    r("PATCH", "/v1/environment_groups/one", {"region_rule": "eu"})
+    error = r("PATCH", "/v1/environment_groups/two", {"region_rule": "eu"}, 409)
+    assert error["code"] == "quota_exceeded" and "quotas.environment_groups allows 1" in error["message"]
+    r("PATCH", "/v1/environment_groups/one", {"region_rule": "FR"})
     r("DELETE", f"/v1/models/{empty}")
     r.model("three")
     other = r("POST", "/v1/teams", {"name": "other"})["id"]
