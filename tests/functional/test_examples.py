@@ -65,7 +65,7 @@ def test_every_printed_command_works(run):
         r'"user_id":"nordic"',
         r'"region":"atnorth-sto-1"',
         r'atnorth-isl-1',
-        r'model-[a-z0-9]+-prod-eu\.localhost/predict',
+        r'http://model-[a-z0-9]+-prod-eu\.localhost:4000/predict',
         r'"environment":"prod-eu","region":"scaleway-par-1"',
     ]
     assert len(answers) == len(expected)
