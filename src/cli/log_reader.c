@@ -172,6 +172,11 @@ json_t *log_reader_read(struct log_reader *r)
     return fresh;
 }
 
+static bool is_of_same(const json_t *a, const json_t *b)
+{
+    return !strcmp(table_text(a, "replica"), table_text(b, "replica"));
+}
+
 json_t *log_last_lines(const char *command, const char *path, unsigned n)
 {
     json_t *answer = NULL, *lines = NULL;
@@ -185,7 +190,8 @@ json_t *log_last_lines(const char *command, const char *path, unsigned n)
 
         lines = json_array();
         for (size_t i = json_array_size(rows); i > 0; i--)
-            json_array_append(lines, json_array_get(rows, i - 1));
+            if (is_of_same(json_array_get(rows, i - 1), json_array_get(rows, 0)))
+                json_array_append(lines, json_array_get(rows, i - 1));
     }
     json_decref(answer);
     buf_deinit(&query);

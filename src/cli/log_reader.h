@@ -48,8 +48,9 @@ json_t *log_reader_read(struct log_reader *r);
  * of the last row, new or not; untouched for none. */
 json_t *log_reader_take(struct log_reader *r, const json_t *rows, int64_t *ret_last_ms);
 
-/* The last lines, oldest first: a new reference; NULL where the server would not say, without a
- * message. */
+/* Of the last lines those of the build or the replica that has the newest one, oldest first: what
+ * was tried several times is said once. A new reference; NULL where the server would not say,
+ * without a message. */
 json_t *log_last_lines(const char *command, const char *path, unsigned n);
 
 /* Time, level, replica, message: a line each, and more below it for a message that has several. */

@@ -14,9 +14,12 @@ void progress_init(struct progress *p, const char *what, uint64_t bytes)
     };
 }
 
-static double mebibytes(uint64_t bytes)
+static void put_size(struct buf *to, uint64_t bytes)
 {
-    return (double)bytes / (1 << 20);
+    if (bytes < 1 << 20)
+        buf_printf(to, "%llu KiB", (unsigned long long)(bytes + 1023) / 1024);
+    else
+        buf_printf(to, "%.1f MiB", (double)bytes / (1 << 20));
 }
 
 void progress_text(struct progress *p, uint64_t done, struct buf *to)
@@ -29,12 +32,16 @@ void progress_text(struct progress *p, uint64_t done, struct buf *to)
         return;
     p->shown = percent;
     if (p->form == PROGRESS_LINES) {
-        buf_printf(to, "%s: %u %% of %.1f MiB\n", p->what, percent, mebibytes(p->bytes));
+        buf_printf(to, "%s: %u %% of ", p->what, percent);
+        put_size(to, p->bytes);
+        buf_put_char(to, '\n');
         return;
     }
-    buf_printf(to, "\r%s [%.*s%*s] %3u %% of %.1f MiB%s", p->what, (int)filled,
-               "##############################", (int)(BAR_WIDTH - filled), "", percent,
-               mebibytes(p->bytes), percent == 100 ? "\n" : "");
+    buf_printf(to, "\r%s [%.*s%*s] %3u %% of ", p->what, (int)filled,
+               "##############################", (int)(BAR_WIDTH - filled), "", percent);
+    put_size(to, p->bytes);
+    if (percent == 100)
+        buf_put_char(to, '\n');
 }
 
 void progress_show(struct progress *p, uint64_t done)

@@ -96,8 +96,11 @@ char *registry_model_path(const char *command, const char *team, const char *wor
 
 char *registry_deployment_id(const char *command, const char *model, const char *word)
 {
-    static const struct naming naming = {
-        .what = "deployment", .id = "id", .names = {"name"}, .advice = "say which by its id"};
+    static const struct naming naming = {.what = "deployment",
+                                         .id = "id",
+                                         .names = {"name"},
+                                         .told_apart_by = "environment",
+                                         .advice = "say which by its id"};
     CLEANUP_FREE char *path =
         registry_path("/v1/{model}/deployments", (const char *const[]){model});
     json_t *rows = registry_rows(command, path), *row;

@@ -330,6 +330,14 @@ def test_wait_tells_why_it_failed(control, package):
     assert err.index("line 1") < err.index("line 2")
 
 
+def test_what_was_tried_several_times_is_told_once(control, package):
+    lines = [{"timestamp": str(10**18 + i), "message": f"no weights {i}", "replica": f"r{i // 2}"} for i in range(6)]
+    control.put("GET /v1/models/abcd1234/deployments/dep0001", deployment("DEPLOY_FAILED"))
+    control.put("GET /v1/models/abcd1234/deployments/dep0001/logs", {"logs": lines[::-1]})
+    status, _, err = control.run("push", str(package), "--wait")
+    assert status == 1 and re.findall(r"no weights (\d)", err) == ["4", "5"]
+
+
 @pytest.mark.parametrize("state, status", [("SCALED_TO_ZERO", 0), ("UNHEALTHY", 1), ("INACTIVE", 1), ("BUILD_STOPPED", 1)])
 def test_states_that_end_a_wait(control, package, state, status):
     control.put("GET /v1/models/abcd1234/deployments/dep0001", deployment(state))
@@ -393,7 +401,7 @@ def test_a_model_that_is_not_there(control):
 
 
 def test_deployments_have_names_too(control):
-    rows = [{"id": "one0001", "name": "first"}, {"id": "two0002", "name": "same"}, {"id": "three03", "name": "same"}]
+    rows = [{"id": "one0001", "name": "first"}, {"id": "two0002", "name": "same", "environment": "prod-eu"}, {"id": "three03", "name": "same"}]
     control.put("GET /v1/models/abcd1234/deployments", {"deployments": rows})
     control.put("GET /v1/models/abcd1234/deployments/one0001", rows[0])
     control.put("POST /v1/models/abcd1234/environments/production/promote", deployment())
@@ -401,7 +409,7 @@ def test_deployments_have_names_too(control):
     control.fine("env", "promote", "echo", "production", "first")
     assert control.sent("POST /v1/models/abcd1234/environments/production/promote")[0]["deployment_id"] == "one0001"
     status, _, err = control.run("deployments", "get", "echo", "same")
-    assert status == 1 and "two0002 three03" in err
+    assert status == 1 and "two0002 (prod-eu) three03" in err
 
 
 @pytest.mark.parametrize("word", ["u1", "ADA@example.com", "ada"])

@@ -38,7 +38,7 @@ static void test_nothing_is_all_of_it(void)
 {
     struct progress p = {.what = "upload", .form = PROGRESS_LINES};
 
-    check_text(&p, 0, "upload: 100 % of 0.0 MiB\n");
+    check_text(&p, 0, "upload: 100 % of 0 KiB\n");
 }
 
 int main(void)
