@@ -115,6 +115,20 @@ static void take_back(struct exchange *x)
     x->attempts_left++;
 }
 
+/* Nobody is there: it is not tried again, and the others have the whole budget still. */
+static void pass_over(struct exchange *x)
+{
+    if (x->n_tried < TRACE_MAX_ATTEMPTS)
+        x->attempts_left++;
+}
+
+/* A connection that was of yesterday says nothing about the endpoint; one that could not be made
+ * does. */
+static bool is_of_connection(enum stream_reset why)
+{
+    return why != STREAM_CONNECT_TIMEOUT && why != STREAM_TLS_FAILED;
+}
+
 /* The policy, or a customer's rule, may have changed while the connection was made: then nothing is
  * sent, and the exchange chooses anew, this endpoint included. */
 static void on_open(void *ctx, struct stream *s)
@@ -255,7 +269,9 @@ static void on_reset(void *ctx, struct stream *s, enum stream_reset why, bool un
         relay_broken(x, ROUTE_OUTCOME_BROKEN);
         return;
     }
-    if (unprocessed)
+    if (why == STREAM_CONNECT_FAILED)
+        pass_over(x);
+    else if (unprocessed && is_of_connection(why))
         take_back(x);
     fail(a, outcome_of(why));
 }

@@ -14,7 +14,7 @@ bool hold_is_due(const struct exchange *x, const struct host_place *place)
             c->groups[place->deployment->group].n_endpoints == 0);
 }
 
-static void refuse(struct exchange *x, str why)
+void hold_refuse(struct exchange *x, str why)
 {
     x->retry_after_s = RETRY_AFTER_S;
     exchange_refuse(x, x->head->upgrade ? FAULT_UPGRADE_TIMEOUT : FAULT_NOT_READY,
@@ -37,7 +37,7 @@ static void on_deadline(struct deadline *deadline)
     struct hold *hold = container_of(deadline, struct hold, deadline);
     struct exchange *x = container_of(hold, struct host_call, hold)->exchange;
 
-    refuse(x, STR("the time that requests wait for one (timers.hold) is over"));
+    hold_refuse(x, STR("the time that requests wait for one (timers.hold) is over"));
 }
 
 /* Both count, and return what was too much. The deployment's share comes first: who has used it up
@@ -85,7 +85,7 @@ void hold_begin(struct exchange *x)
     list_append(&w->waiting, &hold->link);
     str too_much = count(x);
     if (too_much.p)
-        refuse(x, too_much);
+        hold_refuse(x, too_much);
     else
         hold_grow(x, x->body_n);
 }
@@ -95,7 +95,7 @@ bool hold_grow(struct exchange *x, size_t n)
     str too_much = charge(x, n);
 
     if (too_much.p)
-        refuse(x, too_much);
+        hold_refuse(x, too_much);
     return !too_much.p;
 }
 

@@ -33,6 +33,9 @@ void hold_begin(struct exchange *x);
 /* More of its body has come; false: answered 503. */
 bool hold_grow(struct exchange *x, size_t n);
 
+/* 503: no replica is ready; `why` goes on from there. */
+void hold_refuse(struct exchange *x, str why);
+
 /* It waits no more, if it did. */
 void hold_end(struct exchange *x);
 

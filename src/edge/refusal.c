@@ -135,8 +135,22 @@ void refusal_unroutable(struct exchange *x, const struct permit *permit,
                     STR_NULL);
 }
 
+static bool nobody_was_there(const struct exchange *x)
+{
+    for (size_t i = 0; i < x->trace.n_attempts; i++)
+        if (x->trace.attempts[i].outcome != ROUTE_OUTCOME_CONNECT_FAILED)
+            return false;
+    return true;
+}
+
 void refusal_after_attempts(struct exchange *x)
 {
+    /* Replicas that are listed and gone are as good as none: others take their place. */
+    if (x->call && nobody_was_there(x)) {
+        hold_refuse(x, STR("those that are listed take no connection"));
+        return;
+    }
+
     const struct trace_attempt *last = &x->trace.attempts[x->trace.n_attempts - 1];
     bool timeout = last->outcome == ROUTE_OUTCOME_FIRST_BYTE_TIMEOUT ||
                    last->outcome == ROUTE_OUTCOME_CONNECT_TIMEOUT ||

@@ -467,7 +467,7 @@ def test_networks_that_the_operator_takes_away_are_not_reached_any_more(world):
     assert call() == 200
     r.gateway.config.write_text(r.gateway.config.read_text().replace("'127.0.0.0/8'", "10.0.0.0/8"))
     assert r("POST", "/v1/reload")["reloaded"]
-    assert call() == 502
+    assert call() == 503
     assert '"event":"address_refused"' in r.gateway.text()
     assert "in none of the networks" in r("POST", f"/v1/models/{model}/deployments", EXTERNAL(sim.base(EU)), 400)["message"]
 

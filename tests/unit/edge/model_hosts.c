@@ -14,6 +14,8 @@
 
 struct model_hosts {
     char dir[64], link_path[96];
+    int dead_fd;
+    uint16_t dead_port;
     uint16_t port;
     int listen_fd;
     int ready[2];
@@ -194,6 +196,19 @@ static int listen_loopback(uint16_t *ret_port)
     return fd;
 }
 
+/* Nobody listens there, and nobody else comes to. */
+static int bind_loopback(uint16_t *ret_port)
+{
+    struct net_address address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert(net_address_from_ip(STR("127.0.0.1"), 0, &address) == 0);
+    assert(bind(fd, &address.any, address.length) == 0);
+    assert(net_address_of_socket(fd, &address) == 0);
+    *ret_port = net_address_port(&address);
+    return fd;
+}
+
 static bool answer_ok(struct replica *r, int fd)
 {
     if (!replica_read_request(r, fd))
@@ -318,7 +333,7 @@ static void add_group(struct catalog *c, const struct model_hosts *g, const stru
             .provider = PROVIDER_REPLICA,
             .origin_revision = p->revive * REPLICAS + (uint64_t)replica + 1,
             .host = STR("127.0.0.1"),
-            .port = g->replicas[replica].port,
+            .port = p->dead >> replica & 1 ? g->dead_port : g->replicas[replica].port,
             .base_path = at == 7 ? STR("/base") : STR(""),
             .credential = at == 7 ? STR("replica-secret") : STR(""),
             .identity = at == 7 && p->identity ? str_of(p->identity) : STR(""),
@@ -496,6 +511,7 @@ struct model_hosts *model_hosts_start(const struct policy *p)
         start_replica(&g->replicas[i]);
     g->control = control_start(g->link_path);
     g->listen_fd = listen_loopback(&g->port);
+    g->dead_fd = bind_loopback(&g->dead_port);
     g->options = (struct edge_options){.listen_fds = &g->listen_fd,
                                        .n_listen_fds = 1,
                                        .link_path = g->link_path,
@@ -540,6 +556,7 @@ void model_hosts_free(struct model_hosts *g)
     }
     control_stop(g->control);
     close(g->listen_fd);
+    close(g->dead_fd);
     close(g->ready[0]);
     close(g->ready[1]);
     buf_deinit(&g->answer);

@@ -49,6 +49,7 @@ struct policy {
     uint64_t message_bytes;
     const struct tls_identity *certificate; /* NULL: plaintext */
     const char *identity;                   /* that replica 4 has to prove; NULL: none */
+    unsigned dead; /* bit i: at replica i's address nobody listens; with another `revive` */
 };
 
 /* Models below the domain "d.test" (kind, id, team; environments → deployment, replicas):

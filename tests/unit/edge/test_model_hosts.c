@@ -33,6 +33,40 @@ static void check_refused(str answer, unsigned status, const char *error_code, c
     CHECK(!has(answer, "\r\nx-litellm-"));
 }
 
+/* --- replicas that are dead and still listed */
+
+static str predict_with_dead(unsigned dead)
+{
+    static uint64_t revive = 1000;
+    struct policy p = policy_default();
+
+    p.dead = dead;
+    p.revive = revive++;
+    model_hosts_publish(g, &p);
+    replica_set(model_hosts_replica(g, 1), NULL);
+    return predict("model-abc.d.test", "/production/predict");
+}
+
+static void test_a_dead_replica_is_passed_over(void)
+{
+    str answer = predict_with_dead(1 << 0);
+
+    CHECK_INT(status_of(answer), 200);
+    CHECK(has(answer, "\r\nX-BASETEN-MODEL-PREDICTION-ATTEMPTS: 2\r\n"));
+    CHECK(has(replica_seen(model_hosts_replica(g, 1)), "\r\n\r\n{\"x\":1}"));
+    predict_with_dead(0);
+}
+
+static void test_where_all_replicas_are_dead_none_is_ready(void)
+{
+    str answer = predict_with_dead(1 << 0 | 1 << 1);
+
+    check_refused(answer, 503, "model_not_ready",
+                  "no replica of deployment \\\"prod1\\\" is ready");
+    CHECK(has(answer, "\r\nretry-after: "));
+    CHECK_INT(status_of(predict_with_dead(0)), 200);
+}
+
 /* --- what passes */
 
 static void test_predict_goes_to_the_environments_deployment(void)
@@ -428,6 +462,8 @@ int main(void)
     RUN(test_a_gateway_of_no_region_serves_no_regional_host);
     RUN(test_standard_hosts_can_be_refused);
     RUN(test_a_rule_without_replicas_inside_is_403);
+    RUN(test_a_dead_replica_is_passed_over);
+    RUN(test_where_all_replicas_are_dead_none_is_ready);
     model_hosts_stop(g);
     return test_end();
 }
