@@ -65,11 +65,14 @@ static void send_rest(struct call *c)
     call_over(c);
 }
 
+/* Of keys in Authorization. */
+static const str schemes[] = {STR_INIT("Bearer"), STR_INIT("Api-Key")};
+
 static void on_answer(void *ctx, const struct api_answer *answer)
 {
     struct call *c = ctx;
     str body = answer->body;
-    struct http_header headers[4] = {
+    struct http_header headers[6] = {
         {.name = STR("content-type"),
          .value = answer->content_type,
          .id = HTTP_HEADER_CONTENT_TYPE},
@@ -83,6 +86,9 @@ static void on_answer(void *ctx, const struct api_answer *answer)
     if (answer->etag.n)
         headers[n++] = (struct http_header){
             .name = STR("etag"), .value = answer->etag, .id = HTTP_HEADER_OTHER};
+    for (size_t i = 0; answer->status == 401 && i < COUNT_OF(schemes); i++)
+        headers[n++] = (struct http_header){
+            .name = STR("www-authenticate"), .value = schemes[i], .id = HTTP_HEADER_OTHER};
     struct http_head head = {.status = answer->status,
                              .version = 11,
                              .content_length = (int64_t)body.n,
@@ -126,8 +132,8 @@ static const struct catalog_key *key_of(struct call *c)
     uint8_t hash[CATALOG_KEY_HASH_BYTES];
     unsigned n = sizeof(hash);
 
-    if (text.n == 0 || (!str_ieq(str_upto(value, space), STR("Bearer")) &&
-                        !str_ieq(str_upto(value, space), STR("Api-Key"))))
+    if (text.n == 0 || (!str_ieq(str_upto(value, space), schemes[0]) &&
+                        !str_ieq(str_upto(value, space), schemes[1])))
         return NULL;
     if (EVP_Digest(text.p, text.n, hash, &n, EVP_sha256(), NULL) != 1)
         return NULL;

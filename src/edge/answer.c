@@ -114,8 +114,10 @@ static size_t fault_headers(struct exchange *x, enum fault fault, struct http_he
     if (x->retry_after_s && (fault_row(fault)->status == 503 || fault == FAULT_UPGRADE_TIMEOUT))
         put(headers, &n, STR("retry-after"),
             arena_printf(&x->arena, "%lld", (long long)x->retry_after_s), VALUE_OF_OURS);
-    if (fault_row(fault)->status == 401)
+    if (fault_row(fault)->status == 401) {
         put(headers, &n, STR("www-authenticate"), STR("Bearer"), VALUE_OF_OURS);
+        put(headers, &n, STR("www-authenticate"), STR("Api-Key"), VALUE_OF_OURS);
+    }
     return n;
 }
 

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 
+import httpx
 import pytest
 from world import KEY, Gateway, Sim, config_of, endpoint
 
@@ -390,6 +391,8 @@ def test_paths_methods_and_keys_are_checked(place):
     assert error(g.manage("POST", "/v1/audit", {}))[:2] == (405, "method_not_allowed")
     assert g.manage("POST", "/v1/audit", {})[1]["allow"] == "GET"
     assert error(g.manage("GET", "/v1/keys", key="sk-wrong"))[:2] == (401, "invalid_api_key")
+    wrong = httpx.get(g.control_url + "/v1/keys", trust_env=False)
+    assert wrong.headers.get_list("www-authenticate") == ["Bearer", "Api-Key"]
     assert g.manage("GET", "/health/ready", key="")[0] == 200
     assert error(g.manage("POST", "/v1/keys", [1]))[0] == 400
     assert "ambit_requests_total" in g.manage("GET", "/metrics")[2]

@@ -271,8 +271,11 @@ static void test_both_schemes_of_keys(void)
 
 static void test_wrong_keys_come_first(void)
 {
-    check_refused(ask(g, "k-nobody", "POST", "model-none.d.test", "/x", "", STR_NULL), 401,
-                  "unauthorized", "no API key");
+    str answer = ask(g, "k-nobody", "POST", "model-none.d.test", "/x", "", STR_NULL);
+
+    check_refused(answer, 401, "unauthorized", "no API key");
+    CHECK(has(answer, "\r\nwww-authenticate: Bearer\r\n"));
+    CHECK(has(answer, "\r\nwww-authenticate: Api-Key\r\n"));
     check_refused(ask(g, "k-old", "POST", "model-abc-us.d.test", "/predict", "", STR_NULL), 401,
                   "unauthorized", "expired");
     check_refused(ask(g, "", "POST", "model-abc--.d.test", "/predict", "", STR_NULL), 401,
