@@ -136,16 +136,19 @@ static void on_checks(struct deadline *deadline)
 static void on_region_probed(void *ctx, const struct http_head *head_or_null)
 {
     struct check *check = ctx;
+    struct health *h = check->health;
+    struct endpoint_state *s = h->ending ? NULL : state_of(h, check);
     str said = head_or_null ? http_head_value(head_or_null, HTTP_HEADER_X_MS_REGION) : STR_NULL;
 
-    if (said.n && !check->health->ending)
-        edge_link_send_observed(check->health->edge->link,
-                                &(struct link_observed){
-                                    .kind = LINK_REGION_LEARNT,
-                                    .endpoint = str_of(check->endpoint),
-                                    .origin_revision = check->origin_revision,
-                                    .header = str_upto(said, 128),
-                                });
+    if (s)
+        s->region_asking = false;
+    if (said.n && !h->ending)
+        edge_link_send_observed(h->edge->link, &(struct link_observed){
+                                                   .kind = LINK_REGION_LEARNT,
+                                                   .endpoint = str_of(check->endpoint),
+                                                   .origin_revision = check->origin_revision,
+                                                   .header = str_upto(said, 128),
+                                               });
     check_free(check);
 }
 
@@ -159,31 +162,54 @@ static bool is_trustworthy(const struct catalog_endpoint *e)
     return net_address_from_ip(e->host, e->port, &ip) == 0 && net_address_is_loopback(&ip);
 }
 
+static void ask_region(struct health *h, const struct catalog_endpoint *e, struct endpoint_state *s)
+{
+    struct check *check = check_new(h, e, s);
+    char path[512];
+    int n = snprintf(path, sizeof(path), "%.*s/openai/models?api-version=%.*s",
+                     STR_ARG(e->base_path), STR_ARG(e->api_version));
+
+    s->region_asking = true;
+    s->region_asked_ns = loop_now_ns(h->edge->loop);
+    if (n >= (int)sizeof(path) ||
+        connector_probe(h->connector, e, s, str_make(path, (size_t)n), PROBE_WITH_CREDENTIAL,
+                        REGION_PROBE_TIMEOUT_MS, on_region_probed, check) < 0)
+        on_region_probed(check, NULL);
+}
+
+/* How long until it is to be asked (again). That is its own affair, whatever else a policy brings:
+ * one that is being asked is not asked beside it. */
+static int64_t region_wait_ms(const struct health *h, const struct endpoint_state *s)
+{
+    int64_t since_ms = (loop_now_ns(h->edge->loop) - s->region_asked_ns) / NS_PER_MS;
+
+    if (s->region_asking)
+        return REGION_PROBE_MS;
+    return s->region_asked_ns && since_ms < REGION_PROBE_MS ? REGION_PROBE_MS - since_ms : 0;
+}
+
 static void on_regions(struct deadline *deadline)
 {
     struct health *h = container_of(deadline, struct health, regions);
     const struct catalog *c = publisher_newest(h->edge->publisher);
     struct endpoint_state *const *states = worker_states(c);
-    bool pending = false;
-    char path[512];
+    int64_t next_ms = INT64_MAX;
 
-    for (size_t i = 0; i < c->n_endpoints && h->under_way < PROBES_AT_ONCE; i++) {
+    for (size_t i = 0; i < c->n_endpoints; i++) {
         const struct catalog_endpoint *e = &c->endpoints[i];
 
         if (e->state != ENDPOINT_REGION_PENDING || !is_trustworthy(e))
             continue;
-        pending = true;
-        int n = snprintf(path, sizeof(path), "%.*s/openai/models?api-version=%.*s",
-                         STR_ARG(e->base_path), STR_ARG(e->api_version));
-        struct check *check = check_new(h, e, states[i]);
-        if (n >= (int)sizeof(path) ||
-            connector_probe(h->connector, e, states[i], str_make(path, (size_t)n),
-                            PROBE_WITH_CREDENTIAL, REGION_PROBE_TIMEOUT_MS, on_region_probed,
-                            check) < 0)
-            on_region_probed(check, NULL);
+        int64_t wait_ms = region_wait_ms(h, states[i]);
+        if (wait_ms == 0) {
+            wait_ms = REGION_PROBE_MS;
+            if (h->under_way < PROBES_AT_ONCE)
+                ask_region(h, e, states[i]);
+        }
+        next_ms = wait_ms < next_ms ? wait_ms : next_ms;
     }
-    if (pending)
-        deadline_set(h->edge->loop, &h->regions, REGION_PROBE_MS);
+    if (next_ms < INT64_MAX)
+        deadline_set(h->edge->loop, &h->regions, next_ms);
 }
 
 /* --- life

@@ -37,6 +37,11 @@ struct endpoint_state {
     bool retirement_told, retirement_seen;
     bool unusable; /* its TLS identity can't be loaded */
 
+    /* of the main thread's probes of regions: when it was asked last (0: never), and whether that
+     * is under way */
+    int64_t region_asked_ns;
+    bool region_asking;
+
     /* one cache line that every attempt writes */
     _Alignas(64) _Atomic uint32_t in_flight;
     _Atomic uint32_t failures;          /* consecutive */

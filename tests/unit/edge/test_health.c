@@ -49,6 +49,13 @@ static void end(void)
     close(listen_fd);
 }
 
+static void put_in_force(struct catalog *c)
+{
+    registry_attach(registry, c, NULL);
+    registry_retire(registry, c, publisher_publish(edge.publisher, c));
+    health_refresh(edge.health);
+}
+
 /* A policy with one endpoint, the same in all of them, comes into force. */
 static struct endpoint_state *publish(uint64_t revision, int64_t interval_ms)
 {
@@ -63,9 +70,7 @@ static struct endpoint_state *publish(uint64_t revision, int64_t interval_ms)
     c->endpoints[0] = (struct catalog_endpoint){
         .id = STR("e0"), .origin_revision = 1, .host = STR("127.0.0.1"), .port = port};
     c->n_endpoints = 1;
-    registry_attach(registry, c, NULL);
-    registry_retire(registry, c, publisher_publish(edge.publisher, c));
-    health_refresh(edge.health);
+    put_in_force(c);
     return worker_states(c)[0];
 }
 
@@ -179,6 +184,66 @@ static void test_a_policy_with_the_same_interval_begins_no_round(void)
     end();
 }
 
+/* --- regions to be learnt */
+
+/* One with `n` endpoints, all of which stand nobody knows where. */
+static void publish_pending(uint64_t revision, size_t n)
+{
+    struct catalog *c = catalog_new();
+
+    c->revision = revision;
+    c->regions = region_builder_finish(region_builder_new());
+    c->endpoints = arena_zalloc(&c->arena, n * sizeof(*c->endpoints));
+    for (size_t i = 0; i < n; i++)
+        c->endpoints[i] = (struct catalog_endpoint){.id = STR("e"),
+                                                    .origin_revision = i + 1,
+                                                    .provider = PROVIDER_AZURE,
+                                                    .state = ENDPOINT_REGION_PENDING,
+                                                    .host = STR("127.0.0.1"),
+                                                    .port = port};
+    c->n_endpoints = n;
+    put_in_force(c);
+}
+
+static void check_nobody_is_asked(void)
+{
+    for (int i = 0; i < TURNS; i++)
+        loop_turn(edge.loop, 0);
+    CHECK(!is_readable(listen_fd));
+}
+
+/* A question under way goes on, and the next one waits its time. */
+static void test_policies_ask_nobody_for_a_region_again(void)
+{
+    uint64_t revision = 1;
+
+    begin();
+    publish_pending(revision, 1);
+    int fd = take_check();
+    while (revision < 10) {
+        publish_pending(++revision, 1);
+        check_nobody_is_asked();
+    }
+    answer(fd, "200 OK");
+    wait_for_end(fd);
+    publish_pending(++revision, 1);
+    check_nobody_is_asked();
+    end();
+}
+
+static void test_who_is_new_is_asked_for_its_region_at_once(void)
+{
+    begin();
+    publish_pending(1, 1);
+    int first = take_check();
+    publish_pending(2, 2);
+    int second = take_check();
+    check_nobody_is_asked();
+    close(first);
+    close(second);
+    end();
+}
+
 int main(void)
 {
     RUN(test_a_check_says_whether_an_endpoint_is_well);
@@ -186,5 +251,7 @@ int main(void)
     RUN(test_switched_off_checks_are_forgotten);
     RUN(test_a_check_that_outlasts_its_policy_says_nothing);
     RUN(test_a_policy_with_the_same_interval_begins_no_round);
+    RUN(test_policies_ask_nobody_for_a_region_again);
+    RUN(test_who_is_new_is_asked_for_its_region_at_once);
     return test_end();
 }
