@@ -222,10 +222,9 @@ static void check_drained(struct worker *w)
     loop_signal_send(w->edge->loop, &w->drain_done.signal);
 }
 
-/* The quiescent point: nothing of a policy is held any more. It is said only once what runs has
- * been judged by the newest one, since a write is acknowledged after that. The epoch is read first:
- * a change that is made meanwhile is one that it does not stand for, or that the count tells of. */
-static void pass(struct worker *w)
+/* The epoch is read first: a change that is made meanwhile is one that it does not stand for, or
+ * that the count tells of. */
+void worker_pass(struct worker *w)
 {
     uint64_t epoch = publisher_epoch(w->reader);
     uint64_t count = atomic_load(&w->edge->policy_count);
@@ -238,7 +237,7 @@ static void on_turn(void *ctx)
 {
     struct worker *w = ctx;
 
-    pass(w);
+    worker_pass(w);
     if (w->woken) {
         w->woken = false;
         loop_signal_send(w->edge->loop, &w->passed.signal);

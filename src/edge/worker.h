@@ -98,6 +98,11 @@ struct demand *const *worker_demands(const struct catalog *c);
 /* Room for n candidates, valid until the next call. */
 struct route_candidate *worker_candidates(struct worker *w, size_t n);
 
+/* The quiescent point, at the end of each turn: nothing of a policy is held any more. It is said
+ * only once what runs has been judged by the newest one (judged_count), since a write is
+ * acknowledged after that. */
+void worker_pass(struct worker *w);
+
 /* Room for n headers, valid until the next call. */
 struct http_header *worker_headers(struct worker *w, size_t n);
 

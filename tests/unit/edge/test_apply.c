@@ -17,6 +17,8 @@ static struct buf frame;
 
 static void note(const char *what, uint64_t revision)
 {
+    /* A worker may judge and pass whenever it likes, but while a change is being made. */
+    CHECK_INT(atomic_load(&edge.policy_count) % 2, 0);
     if (said.n)
         buf_put_char(&said, ',');
     if (revision)
@@ -166,6 +168,7 @@ static void test_catalog_then_customers_then_in_force(void)
     CHECK_INT(newest(), 0);
     apply_commit(a, 2);
     CHECK_SAID("attach 2,publish 2,wake");
+    CHECK_INT(edge.policy_count, 2);
     CHECK_INT(rule_of(1), -1);
     pass(0);
     CHECK_INT(rule_of(1), -1);
@@ -174,6 +177,7 @@ static void test_catalog_then_customers_then_in_force(void)
     CHECK_INT(rule_of(1), 7);
     CHECK_INT(rule_of(3), 7);
     CHECK_SAID("wake");
+    CHECK_INT(edge.policy_count, 4);
     pass(1);
     CHECK_SAID("");
     CHECK(!apply_is_idle(a));

@@ -3,6 +3,8 @@
 #include "model_hosts.h"
 
 #include "base/mem.h"
+#include "edge/edge.h"
+#include "edge/worker.h"
 #include "http/identity.h"
 #include "unit/test.h"
 
@@ -249,11 +251,54 @@ static void test_a_customers_rule_binds_what_still_connects(void)
     publish("allow=eu");
 }
 
+/* The only replica has been sent nothing under the old policy: it may be chosen under the new one.
+ */
+static void test_what_connects_while_the_policy_changes_is_tried_again(void)
+{
+    struct replica *r = model_hosts_replica(g, 4);
+    struct policy p = policy_default();
+
+    p.identity = IDENTITY;
+    p.revive = RULES + 1;
+    model_hosts_publish(g, &p);
+    replica_set(r, prove_late);
+    int fd = open_request("model-abc.d.test", "/deployment/alone1/predict");
+    WAIT_FOR(atomic_load(&r->noted) == 1);
+    model_hosts_publish(g, &p);
+    atomic_store(&r->gate, 1);
+    str answer = client_read_all(g, fd);
+    CHECK_INT(status_of(answer), 200);
+    CHECK(has(answer, "\r\nX-BASETEN-MODEL-PREDICTION-ATTEMPTS: 2\r\n"));
+    replica_set(r, NULL);
+    publish("allow=eu");
+}
+
+/* What is acknowledged after a worker has passed has ended what it forbids. */
+static void test_a_worker_passes_what_it_has_judged(void)
+{
+    struct edge edge = {.publisher = publisher_new(1)};
+    struct worker w = {.edge = &edge, .reader = publisher_reader(edge.publisher, 0)};
+
+    uint64_t epoch = publisher_publish(edge.publisher, catalog_new());
+    atomic_store(&edge.policy_count, 1); /* being made */
+    w.judged_count = 1;
+    worker_pass(&w);
+    CHECK(!publisher_passed(edge.publisher, epoch));
+    atomic_store(&edge.policy_count, 2); /* made, and not looked at yet */
+    worker_pass(&w);
+    CHECK(!publisher_passed(edge.publisher, epoch));
+    w.judged_count = 2;
+    worker_pass(&w);
+    CHECK(publisher_passed(edge.publisher, epoch));
+    publisher_free(edge.publisher);
+}
+
 int main(void)
 {
     struct policy p = policy_default();
 
     g = model_hosts_start(&p);
+    RUN(test_what_connects_while_the_policy_changes_is_tried_again);
     RUN(test_an_answer_outside_is_cut);
     RUN(test_so_is_one_of_the_deployment_by_its_id);
     RUN(test_what_stays_inside_goes_on);
@@ -262,6 +307,7 @@ int main(void)
     RUN(test_a_revoked_key_ends_what_it_began);
     RUN(test_an_answer_that_is_kept_is_not_given_any_more);
     RUN(test_a_customers_rule_binds_what_still_connects);
+    RUN(test_a_worker_passes_what_it_has_judged);
     model_hosts_stop(g);
     return test_end();
 }
