@@ -119,12 +119,14 @@ size_t process_tree_kill(void)
 }
 
 /* What a process of another user has is shown to that user, and to who may trace it. False: it is
- * this one's own, and there is nothing to look back from. */
+ * this one's own, and there is nothing to look back from. Never as root: no package runs as it
+ * beside a process that is not root, and coming back from it takes capabilities along
+ * (capabilities(7)). */
 static bool look_as_owner(struct plane_user_look *look, int proc, const char *name)
 {
     struct stat about;
 
-    if (fstatat(proc, name, &about, 0) < 0 || about.st_uid == geteuid())
+    if (fstatat(proc, name, &about, 0) < 0 || about.st_uid == geteuid() || about.st_uid == 0)
         return false;
     plane_user_look_as(look, about.st_uid, about.st_gid);
     return true;

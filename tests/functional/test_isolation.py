@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from world import BUILD, ROOT
 
 USER = 65534  # nobody
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of another user")
+
+PRIVILEGES = (ROOT / "docs/planes.md").read_text().split("| privilege of Ambit |")[1].split("\n\n")[0]
 
 # What a package sees, as JSON to whoever asks; it starts where it is told and needs nothing but the interpreter.
 PROBE = r"""
@@ -158,7 +161,22 @@ class Contained(Server):
         super().start()
 
 
-@pytest.mark.parametrize("kind", [Server, Contained])
+class Capable(Server):
+    """Not root, but with what docs/planes.md says that it takes."""
+
+    def start(self):
+        if self.command[0] != "setpriv":
+            capabilities = ",".join(f"+{name}" for name in re.findall(r"`?CAP_([A-Z_]+)`", PRIVILEGES)).lower()
+            shutil.chown(self.folder, "daemon", "daemon")
+            self.command = ["setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", f"--inh-caps=-all,{capabilities}", f"--ambient-caps={capabilities}", *self.command]
+        super().start()
+
+    def __init__(self, folder, *arguments):
+        self.folder = folder
+        super().__init__(folder, *arguments)
+
+
+@pytest.mark.parametrize("kind", [Server, Contained, Capable])
 def test_a_package_reaches_nothing_of_ambit(folder, kind):
     server = kind(folder, config("nobody"))
     try:
@@ -219,6 +237,22 @@ def test_a_build_runs_as_the_user_and_what_it_made_stays(folder):
         assert pathlib.Path(said["file"]) in made
         assert {p.stat().st_uid for p in made} == {0} and not [p for p in made if p.stat().st_mode & 0o022]
         assert not (deployment / "home").exists()
+    finally:
+        server.stop()
+
+
+def test_a_reload_gives_a_plane_another_user(folder):
+    server = Server(folder, config("nobody"))
+    try:
+        pushed = deploy(server, probe_package(folder))
+        assert set(ask(server, pushed)["who"]["uids"]) == {str(USER)}
+        [replica] = server.replicas(pushed["model_id"], pushed["deployment_id"])
+        server.config.write_text(server.config.read_text().replace("user: nobody", "user: daemon"))
+        code, out, err = server.cli("reload")
+        assert code == 0, out + err
+        server.wait(lambda: server.cli("deployments", "terminate", "probe", pushed["deployment_id"], replica["id"])[0] == 0)
+        server.wait(lambda: [r["status"] for r in server.replicas(pushed["model_id"], pushed["deployment_id"]) if r["id"] != replica["id"]] == ["READY"])
+        assert set(ask(server, pushed)["who"]["uids"]) == {"1"}
     finally:
         server.stop()
 
