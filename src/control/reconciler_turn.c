@@ -3,6 +3,7 @@
 
 #include "control/package_store.h"
 #include "control/reconciler_internal.h"
+#include "control/registry_json.h"
 
 struct plane *reconciler_plane(const struct reconciler *r, str name)
 {
@@ -45,6 +46,23 @@ static void audit_promotions(struct change *c)
                   LOG_STR("deployment", p->candidate), LOG_STR("status", status),
                   LOG_STR("error", p->error.n ? p->error : STR("")));
         json_decref(after);
+    }
+}
+
+/* Copies of promotions that ended without them. */
+static void audit_removed(struct change *c)
+{
+    struct fleet_object *o = NULL;
+
+    while ((o = fleet_next_removed(c->policy->fleet, FLEET_DEPLOYMENT, o)) != NULL) {
+        const struct fleet_deployment *d = (const struct fleet_deployment *)o;
+        const struct fleet_model *m = fleet_find_model(c->policy->fleet, d->model);
+        json_t *before = deployment_json(c->policy, d);
+
+        change_audit(
+            c, m && m->chain ? STR("CHAIN_DEPLOYMENT_DELETED") : STR("MODEL_DEPLOYMENT_DELETED"),
+            d->id, before, NULL);
+        json_decref(before);
     }
 }
 
@@ -175,6 +193,7 @@ bool reconciler_turn(struct reconciler *r, int64_t *ret_next_ns)
         return true;
     }
     audit_promotions(&change);
+    audit_removed(&change);
     log_deployments(f);
     log_replicas(f);
     diagnostics_init(&diagnostics);

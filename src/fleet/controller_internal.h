@@ -75,6 +75,8 @@ void deployment_remove(struct fleet *f, const struct fleet_world *w, struct flee
 /* A new one with an id of its own, BUILDING, or DEPLOYING if there is nothing to build. */
 struct fleet_deployment *deployment_new(struct fleet *f, const struct fleet_world *w, str model,
                                         enum fleet_source source);
+/* "deployment-N", which no other of its model is called, for one that nobody has named. */
+void deployment_name(struct fleet *f, struct fleet_deployment *d, str name_or_empty);
 /* Its environment changes, "" : none; its time in it is accounted. */
 void deployment_move(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
                      str environment);

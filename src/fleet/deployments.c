@@ -22,15 +22,24 @@ struct fleet_deployment *deployment_new(struct fleet *f, const struct fleet_worl
     return d;
 }
 
-/* "deployment-N" for one that its push gave no name. */
-static void name_deployment(struct fleet *f, struct fleet_deployment *d, str name)
+static bool is_taken(const struct fleet *f, str model, str name)
+{
+    for (struct fleet_deployment *d = fleet_first_deployment(f); d; d = fleet_next_deployment(f, d))
+        if (str_eq(d->model, model) && str_eq(d->name, name))
+            return true;
+    return false;
+}
+
+void deployment_name(struct fleet *f, struct fleet_deployment *d, str name_or_empty)
 {
     struct fleet_model *m = fleet_edit(f, fleet_find_model(f, d->model));
     char made[32];
 
-    m->n_deployments_made++;
-    snprintf(made, sizeof(made), "deployment-%u", m->n_deployments_made);
-    fleet_set_str(&d->name, name.n ? name : str_of(made));
+    do {
+        m->n_deployments_made++;
+        snprintf(made, sizeof(made), "deployment-%u", m->n_deployments_made);
+    } while (name_or_empty.n == 0 && is_taken(f, d->model, str_of(made)));
+    fleet_set_str(&d->name, name_or_empty.n ? name_or_empty : str_of(made));
 }
 
 struct fleet_promotion *deployment_promotion(const struct fleet *f,
@@ -175,7 +184,7 @@ static void fill(struct fleet *f, const struct fleet_world *w, struct fleet_depl
 {
     const struct fleet_group *g = e ? fleet_group_of_environment(f, e) : NULL;
 
-    name_deployment(f, d, push->name);
+    deployment_name(f, d, push->name);
     fleet_set_str(&d->package, push->package);
     fleet_set_str(&d->config, push->config);
     fleet_set_str(&d->raw_config, push->raw_config);

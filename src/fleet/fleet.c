@@ -100,6 +100,21 @@ struct fleet_object *fleet_next(const struct fleet *f, const struct fleet_object
     return present(f, o->kind, o->link.next);
 }
 
+struct fleet_object *fleet_next_removed(const struct fleet *f, enum fleet_kind kind,
+                                        const struct fleet_object *o_or_null)
+{
+    const struct list *node = o_or_null ? o_or_null->link.next : f->objects[kind].next;
+
+    for (; node != &f->objects[kind]; node = node->next) {
+        struct fleet_object *o =
+            list_entry((struct list *)(uintptr_t)node, struct fleet_object, link);
+
+        if (o->removed && !o->added)
+            return o;
+    }
+    return NULL;
+}
+
 /* A key of two names that a slash divides, which none of the first ones contains. */
 static void *find_pair(const struct fleet *f, enum fleet_kind kind, str first, str second)
 {

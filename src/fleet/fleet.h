@@ -319,6 +319,11 @@ static inline size_t fleet_count(const struct fleet *f, enum fleet_kind kind)
     return n;
 }
 
+/* Objects of a kind that the open transaction has removed, in the order of their making; the first
+ * for NULL. */
+struct fleet_object *fleet_next_removed(const struct fleet *f, enum fleet_kind kind,
+                                        const struct fleet_object *o_or_null);
+
 /* Typed: fleet_find_deployment(f, id) and so on. */
 #define X(id, name)                                                                                \
     static inline struct fleet_##name *fleet_find_##name(const struct fleet *f, str key)           \

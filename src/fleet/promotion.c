@@ -229,7 +229,7 @@ static struct fleet_deployment *copy_of(struct fleet *f, const struct fleet_worl
 {
     struct fleet_deployment *d = deployment_new(f, w, source->model, source->source);
 
-    fleet_set_str(&d->name, source->name);
+    deployment_name(f, d, STR_NULL);
     fleet_set_str(&d->copied_from, source->id);
     fleet_set_str(&d->image, source->image);
     fleet_set_str(&d->package, source->package);

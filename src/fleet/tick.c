@@ -48,6 +48,35 @@ static void remove_leftovers(struct fleet *f, const struct fleet_world *w, int64
     }
 }
 
+/* What a promotion had made, which ended without it, and nobody has touched since. */
+static struct fleet_deployment *discarded(const struct fleet *f, const struct fleet_promotion *p)
+{
+    struct fleet_deployment *d =
+        p->redeployed && (p->status == PROMOTION_FAILED || p->status == PROMOTION_CANCELED)
+            ? fleet_find_deployment(f, p->candidate)
+            : NULL;
+
+    return d && d->environment.n == 0 && d->target == TARGET_INACTIVE &&
+                   d->deactivated_ns == p->ended_ns
+               ? d
+               : NULL;
+}
+
+/* The copy of the newest promotion stays, for whoever looks into why it failed, or tries it again;
+ * that of an older one is of no more use. */
+static void remove_discarded(struct fleet *f, const struct fleet_world *w)
+{
+    for (struct fleet_promotion *p = fleet_first_promotion(f); p; p = fleet_next_promotion(f, p)) {
+        const struct fleet_environment *e = fleet_find_environment(f, p->environment);
+        struct fleet_deployment *d = discarded(f, p);
+
+        if (!d || (e && (e->promotion_settings.cleanup_strategy == CLEANUP_KEEP ||
+                         (str_eq(e->last_promotion, p->id) && e->promotion.n == 0))))
+            continue;
+        deployment_remove(f, w, d);
+    }
+}
+
 /* The newest of each environment stays for as long as the environment does. */
 static void remove_history(struct fleet *f, const struct fleet_world *w, int64_t *next_ns)
 {
@@ -89,6 +118,7 @@ void fleet_tick(struct fleet *f, const struct fleet_world *w, int64_t *ret_next_
 {
     settle(f, w);
     int64_t next_ns = next_of(f, w);
+    remove_discarded(f, w);
     remove_gone(f, w, &next_ns);
     remove_leftovers(f, w, &next_ns);
     remove_history(f, w, &next_ns);

@@ -166,6 +166,16 @@ static void check_deployment(struct sim *s, const struct fleet_deployment *d,
         sim_violation(s, "deployment %.*s is not under its environment's rule", STR_ARG(d->id));
 }
 
+/* A copy has a name that no older deployment of its model has. */
+static void check_name(struct sim *s, const struct fleet_deployment *d)
+{
+    for (struct fleet_deployment *o = fleet_first_deployment(s->fleet); o != d && d->copied_from.n;
+         o = fleet_next_deployment(s->fleet, o))
+        if (str_eq(o->model, d->model) && str_eq(o->name, d->name))
+            sim_violation(s, "deployments %.*s and %.*s have one name", STR_ARG(o->id),
+                          STR_ARG(d->id));
+}
+
 static const struct sim_deployment *noted(const struct sim *s, str id)
 {
     for (size_t i = 0; i < s->n_deployments; i++)
@@ -260,6 +270,34 @@ static void check_failure(struct sim *s, const struct sim_promotion *before,
                       STR_ARG(p->id), STR_ARG(d->id));
 }
 
+static void note_discarded(struct sim *s, const struct fleet_promotion *p)
+{
+    if (p->redeployed && s->n_discarded < SIM_WATCHED_MAX)
+        s->discarded[s->n_discarded++] =
+            (struct sim_discarded){.id = sim_text(p->candidate),
+                                   .promotion = sim_text(p->id),
+                                   .environment = sim_text(p->environment)};
+}
+
+/* The newest may stay, and where the environment keeps what was there before all may: those whose
+ * promotion has left the history meanwhile stay for good. */
+static void check_discarded(struct sim *s)
+{
+    for (size_t i = s->n_discarded; i-- > 0;) {
+        const struct sim_discarded *c = &s->discarded[i];
+        const struct fleet_deployment *d = fleet_find_deployment(s->fleet, sim_str(&c->id));
+        const struct fleet_environment *e =
+            fleet_find_environment(s->fleet, sim_str(&c->environment));
+
+        if (!d || d->target != TARGET_INACTIVE ||
+            !fleet_find_promotion(s->fleet, sim_str(&c->promotion)))
+            s->discarded[i] = s->discarded[--s->n_discarded];
+        else if (!e || (e->promotion_settings.cleanup_strategy != CLEANUP_KEEP &&
+                        (e->promotion.n || !sim_is(&c->promotion, e->last_promotion))))
+            sim_violation(s, "deployment %.*s was discarded and is still there", STR_ARG(d->id));
+    }
+}
+
 static void check_ended(struct sim *s, const struct crew *crews)
 {
     for (size_t i = s->n_promotions; i-- > 0;) {
@@ -274,8 +312,10 @@ static void check_ended(struct sim *s, const struct crew *crews)
             sim_violation(s, "a promotion that ran is no more");
         else if (p->status == PROMOTION_SUCCEEDED)
             check_success(s, p, e, crews);
-        else
+        else {
             check_failure(s, before, p, e);
+            note_discarded(s, p);
+        }
         s->promotions[i] = s->promotions[--s->n_promotions];
     }
 }
@@ -472,9 +512,12 @@ void check_step(struct sim *s)
          r = fleet_next_replica(s->fleet, r))
         check_replica(s, r, crews);
     for (struct fleet_deployment *d = fleet_first_deployment(s->fleet); d;
-         d = fleet_next_deployment(s->fleet, d))
+         d = fleet_next_deployment(s->fleet, d)) {
         check_deployment(s, d, &crews[d->object.slot]);
+        check_name(s, d);
+    }
     check_promotions(s, crews);
+    check_discarded(s);
     for (size_t i = 0; i < s->n_environments; i++)
         check_traffic(s, &s->environments[i], crews);
     note_all(s, crews);

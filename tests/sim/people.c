@@ -114,6 +114,8 @@ static enum fleet_outcome push(struct sim *s)
     } else if (p.environment.n == 0 && sim_chance(s, 3)) {
         p.development = true;
     }
+    if (sim_chance(s, 4))
+        p.name = STR("deployment-4");
     p.instance_type = (const str[]){STR("H100"), STR("1x2"), STR(""), STR("")}[sim_below(s, 4)];
     enum fleet_outcome outcome = fleet_push(s->fleet, &s->world, &p, &d, NULL);
     if (outcome == FLEET_OK)

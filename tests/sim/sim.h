@@ -87,6 +87,11 @@ struct sim_deployment {
     struct fleet_autoscaling autoscaling;
 };
 
+/* A copy of a promotion that failed or was cancelled, as long as nobody has touched it. */
+struct sim_discarded {
+    struct sim_text id, promotion, environment;
+};
+
 /* A promotion that runs, with what has to be as before if it fails. */
 struct sim_promotion {
     struct sim_text id, environment, current;
@@ -112,6 +117,8 @@ struct sim {
     size_t n_promotions;
     struct sim_deployment deployments[SIM_WATCHED_MAX];
     size_t n_deployments;
+    struct sim_discarded discarded[SIM_WATCHED_MAX];
+    size_t n_discarded;
 
     uint32_t calm;      /* the larger, the less goes wrong */
     bool faults;        /* things may go wrong */

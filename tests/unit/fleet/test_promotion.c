@@ -546,6 +546,76 @@ static void test_cancel_discards_what_was_made(void)
     tear_down();
 }
 
+static void test_copies_have_names_of_their_own(void)
+{
+    struct fleet_deployment *named;
+    struct fleet_push push = {.package = PACKAGE, .name = STR("deployment-3")};
+
+    set_up();
+    push.model = model->id;
+    struct fleet_deployment *d = serving("");
+    CHECK_STR(d->name, "deployment-1");
+    CHECK_INT(fleet_push(fleet, &world, &push, &named, &problem), FLEET_OK);
+    CHECK_STR(named->name, "deployment-3");
+    work();
+    set_settings("production", redeploys);
+    struct fleet_promotion *p = promote(named, "production");
+    const struct fleet_deployment *copy = fleet_find_deployment(fleet, p->candidate);
+    CHECK_STR(copy->name, "deployment-4"); /* the third to be made, and that name is taken */
+    CHECK(str_eq(copy->copied_from, named->id));
+    tear_down();
+}
+
+static struct fleet_promotion *failed_copy(struct fleet_deployment *source)
+{
+    struct fleet_promotion *p = promote(source, "production");
+
+    CHECK(p->redeployed);
+    CHECK_INT(fleet_cancel_promotion(fleet, &world, environment("production"), &problem), FLEET_OK);
+    work();
+    pass(5);
+    CHECK(fleet_find_deployment(fleet, p->candidate)); /* whoever wants to may look into it */
+    return p;
+}
+
+static void test_discarded_copies_do_not_pile_up(void)
+{
+    set_up();
+    set_settings("production", redeploys);
+    struct fleet_deployment *source = serving("");
+    struct fleet_promotion *first = failed_copy(source), *second = failed_copy(source);
+
+    CHECK(!fleet_find_deployment(fleet, first->candidate));
+    promote(source, "production");
+    pass(1);
+    CHECK(!fleet_find_deployment(fleet, second->candidate));
+    CHECK(fleet_find_promotion(fleet, first->id) && fleet_find_promotion(fleet, second->id));
+    work();
+    CHECK(environment("production")->current.n);
+    CHECK(fleet_find_deployment(fleet, source->id));
+    tear_down();
+}
+
+static void test_copies_that_somebody_uses_stay(void)
+{
+    set_up();
+    set_settings("production", redeploys);
+    struct fleet_deployment *source = serving("");
+    struct fleet_promotion *tried = failed_copy(source);
+    struct fleet_deployment *d = fleet_find_deployment(fleet, tried->candidate);
+    CHECK_INT(fleet_retry(fleet, &world, d, &problem), FLEET_OK);
+    work();
+    pass(1);
+    CHECK_INT(fleet_deactivate(fleet, &world, d, &problem), FLEET_OK);
+    set_settings("production", keeps);
+    struct fleet_promotion *kept = failed_copy(source);
+    promote(source, "production");
+    pass(1);
+    CHECK(fleet_find_deployment(fleet, tried->candidate));
+    CHECK(fleet_find_deployment(fleet, kept->candidate));
+    tear_down();
+}
+
 static void test_settings_wait_for_the_end_of_a_promotion(void)
 {
     set_up();
@@ -595,6 +665,9 @@ int main(void)
     RUN(test_a_reused_deployment_serves_once_its_replicas_know);
     RUN(test_replicas_that_never_know_fail_the_promotion);
     RUN(test_cancel_discards_what_was_made);
+    RUN(test_copies_have_names_of_their_own);
+    RUN(test_discarded_copies_do_not_pile_up);
+    RUN(test_copies_that_somebody_uses_stay);
     RUN(test_settings_wait_for_the_end_of_a_promotion);
     RUN(test_settings_come_before_sleep);
     return test_end();
