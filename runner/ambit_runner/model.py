@@ -193,7 +193,9 @@ class Model:
 
     @property
     def environment_name(self):
-        """The environment that the model has been set up for, "" for none: a promotion waits until it is the new one."""
+        """The environment that the model has been set up for, "" for none, "?" meanwhile: a promotion waits until it is the new one."""
+        if self._following:
+            return "?"
         return self._environment_confirmed["name"] if self._environment_confirmed else ""
 
     # Health.

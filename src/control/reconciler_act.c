@@ -138,8 +138,27 @@ static void forget(struct reconciler *r, str id)
         forget_deployment(r, l->image);
 }
 
-/* A promotion that reuses a deployment changes what its running replicas are told; it goes on once
- * they know. */
+/* What it said before it was told is of no more use. */
+static bool tell(struct work *w, str environment)
+{
+    int result = w->plane->ops->set_environment(w->plane, str_of(w->id), environment);
+
+    if (result < 0) {
+        log_event(LOG_WARN, "environment_not_told", LOG_STR("replica", str_of(w->id)),
+                  LOG_STR("why", str_of(strerrordesc_np(-result))));
+        return false;
+    }
+    mem_free(w->told);
+    w->told = str_dup(environment);
+    if (w->said) {
+        mem_free(w->said);
+        w->said = str_dup(STR("?"));
+    }
+    return true;
+}
+
+/* A promotion that reuses a deployment changes what its running replicas are told, and goes on once
+ * they know. What one knows already it need not say again. */
 static void tell_environment(struct reconciler *r, struct work *w)
 {
     const struct fleet *f = r->policy->fleet;
@@ -147,21 +166,17 @@ static void tell_environment(struct reconciler *r, struct work *w)
     const struct fleet_deployment *d =
         replica ? fleet_find_deployment(f, replica->deployment) : NULL;
 
-    if (!d || !w->plane || w->phase != WORK_RUNS || (w->seen_pending && w->seen == SEEN_GONE) ||
-        (w->told && str_eq(str_of(w->told), d->told_environment)))
+    if (!d || !w->plane || w->phase != WORK_RUNS || (w->seen_pending && w->seen == SEEN_GONE))
         return;
-    int result = w->plane->ops->set_environment(w->plane, replica->id, d->told_environment);
-    if (result < 0) {
-        log_event(LOG_WARN, "environment_not_told", LOG_STR("replica", replica->id),
-                  LOG_STR("why", str_of(strerrordesc_np(-result))));
+    if ((!w->told || !str_eq(str_of(w->told), d->told_environment)) &&
+        !tell(w, d->told_environment))
         return;
+    const char *environment = work_environment(w);
+    if (w->seen == SEEN_READY && !w->seen_pending && replica->state < REPLICA_STOPPING &&
+        environment && !str_eq(str_of(environment), replica->environment)) {
+        work_note(w, SEEN_READY, STR(""));
+        reconciler_poke(r);
     }
-    mem_free(w->told);
-    w->told = str_dup(d->told_environment);
-    if (w->said || w->seen != SEEN_READY || w->seen_pending)
-        return;
-    work_note(w, SEEN_READY, STR(""));
-    reconciler_poke(r);
 }
 
 void reconciler_act(struct reconciler *r)

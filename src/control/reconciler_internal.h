@@ -56,6 +56,9 @@ struct reconciler {
 struct work *work_find(const struct reconciler *r, enum work_kind kind, str id);
 struct work *work_add(struct reconciler *r, enum work_kind kind, str id, struct plane *plane);
 void work_free(struct work *w);
+/* What the replica knows that it was told: what it says, or, where its server does not say, what
+ * was written for it. NULL: not known. */
+const char *work_environment(const struct work *w);
 /* Keeps it for the next turn, in place of what was seen before. */
 void work_note(struct work *w, enum fleet_seen seen, str why);
 

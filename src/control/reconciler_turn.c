@@ -100,12 +100,15 @@ static void feed_build(struct fleet *f, const struct fleet_world *world, const s
             fleet_observe_build(f, world, d->id, *w->why ? w->why : NULL);
 }
 
-/* A server that does not say what it knows counts as knowing what was written for it. */
+/* What it says counts once it has been told what it is to know now. */
 static void feed_replica(struct fleet *f, const struct fleet_world *world, const struct work *w)
 {
-    const char *environment = w->said ? w->said : w->told;
+    const struct fleet_replica *r = fleet_find_replica(f, str_of(w->id));
+    const struct fleet_deployment *d = r ? fleet_find_deployment(f, r->deployment) : NULL;
+    const char *environment = work_environment(w);
 
-    if (w->seen == SEEN_READY && environment)
+    if (w->seen == SEEN_READY && environment && d && w->told &&
+        str_eq(str_of(w->told), d->told_environment))
         fleet_observe_environment(f, world, str_of(w->id), str_of(environment));
     fleet_observe_replica(f, world, str_of(w->id), w->seen, str_of(w->why));
 }

@@ -33,6 +33,13 @@ void work_free(struct work *w)
     mem_free(w);
 }
 
+const char *work_environment(const struct work *w)
+{
+    const char *known = w->said ? w->said : w->told;
+
+    return known && strcmp(known, "?") != 0 ? known : NULL;
+}
+
 void work_note(struct work *w, enum fleet_seen seen, str why)
 {
     mem_free(w->why);

@@ -237,8 +237,9 @@ enum fleet_outcome fleet_cancel_promotion(struct fleet *f, const struct fleet_wo
 
 void fleet_observe_build(struct fleet *f, const struct fleet_world *w, str deployment,
                          const char *failure_or_null);
-/* What a replica says it has been told (a server that does not say: what was written for it). One
- * that is ready counts as SEEN_READY only while that is what it is to be told: say this first. */
+/* What a replica says it has been told, asked since it was told last (a server that does not say:
+ * what was written for it). One that is ready counts as SEEN_READY only while that is what it is to
+ * be told: say this first. */
 void fleet_observe_environment(struct fleet *f, const struct fleet_world *w, str replica,
                                str environment);
 enum fleet_seen { SEEN_STARTED, SEEN_READY, SEEN_NOT_READY, SEEN_GONE };

@@ -80,6 +80,8 @@ void deployment_name(struct fleet *f, struct fleet_deployment *d, str name_or_em
 /* Its environment changes, "" : none; its time in it is accounted. */
 void deployment_move(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
                      str environment);
+/* What its replicas are told from now on: what they have confirmed before counts no more. */
+void deployment_tell(struct fleet *f, struct fleet_deployment *d, str environment);
 /* It is in none any more, and its replicas hear of none. */
 void deployment_leave(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d);
 int64_t deployment_timeout(const struct fleet_world *w, const struct fleet_deployment *d);

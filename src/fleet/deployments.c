@@ -73,10 +73,20 @@ void deployment_move(struct fleet *f, const struct fleet_world *w, struct fleet_
             usage_begin(f, w, r);
 }
 
+void deployment_tell(struct fleet *f, struct fleet_deployment *d, str environment)
+{
+    if (str_eq(d->told_environment, environment))
+        return;
+    fleet_set_str(&fleet_edit(f, d)->told_environment, environment);
+    for (struct fleet_replica *r = fleet_first_replica(f); r; r = fleet_next_replica(f, r))
+        if (str_eq(r->deployment, d->id) && r->plane.n && r->state < REPLICA_STOPPING)
+            fleet_set_str(&fleet_edit(f, r)->environment, STR("?"));
+}
+
 void deployment_leave(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d)
 {
     deployment_move(f, w, d, STR_NULL);
-    fleet_set_str(&fleet_edit(f, d)->told_environment, STR_NULL);
+    deployment_tell(f, d, STR_NULL);
 }
 
 void deployment_remove(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d)

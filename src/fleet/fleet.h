@@ -261,7 +261,7 @@ struct fleet_replica {
     enum fleet_replica_state state;
     uint32_t port;
     str identity;    /* hex: what it proves on each connection */
-    str environment; /* that it has confirmed to be in, "" : none */
+    str environment; /* that it has confirmed to be in, "" : none; "?" : told, not confirmed */
     str why;         /* of its end */
     str usage;       /* the row that its time counts in, "" : none */
     int64_t created_ns, started_ns, ready_ns, stopping_ns, gone_ns;

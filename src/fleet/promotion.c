@@ -260,7 +260,7 @@ static void reuse(struct fleet *f, const struct fleet_world *w, struct fleet_dep
     deployment_move(f, w, d, e->name);
     d = fleet_edit(f, d);
     fleet_set_str(&d->rule, rule_of(f, e));
-    fleet_set_str(&d->told_environment, e->name);
+    deployment_tell(f, d, e->name);
     if (d->target == TARGET_SLEEP)
         deployment_begin(f, w, d, STATUS_WAKING_UP);
     d->restarts = 0;
@@ -349,7 +349,7 @@ static void give_back(struct fleet *f, const struct fleet_world *w, struct fleet
     fleet_set_str(&d->rule, p->candidate_rule);
     if (d->target == TARGET_RUN) /* else it has failed by itself */
         d->target = p->candidate_target;
-    fleet_set_str(&d->told_environment, p->candidate_told);
+    deployment_tell(f, d, p->candidate_told);
 }
 
 static void discard(struct fleet *f, const struct fleet_world *w, struct fleet_deployment *d,
@@ -394,7 +394,7 @@ static void install(struct fleet *f, const struct fleet_world *w, struct fleet_e
     d->has_autoscaling = true;
     d->used_ns = w->now_ns;
     d->deadline_ns = 0;
-    fleet_set_str(&d->told_environment, e->name);
+    deployment_tell(f, d, e->name);
     if (previous && previous != d)
         demote(f, w, previous,
                p->scale_down_previous ? e->promotion_settings.cleanup_strategy : CLEANUP_KEEP);

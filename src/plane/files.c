@@ -97,6 +97,17 @@ int files_read(int folder, const char *name, size_t max, struct buf *to)
     return r;
 }
 
+void files_mark(int folder, const char *name, char ret_mark[FILES_MARK_BYTES])
+{
+    struct stat about;
+
+    if (fstatat(folder, name, &about, AT_SYMLINK_NOFOLLOW) < 0)
+        snprintf(ret_mark, FILES_MARK_BYTES, "-");
+    else
+        snprintf(ret_mark, FILES_MARK_BYTES, "%lld.%09ld.%llu", (long long)about.st_mtim.tv_sec,
+                 about.st_mtim.tv_nsec, (unsigned long long)about.st_ino);
+}
+
 int files_make_folder(const char *path)
 {
     char *copy CLEANUP_FREE = str_dup(str_of(path));

@@ -12,9 +12,10 @@
 
 #define FILES_SPEC   "spec.json" /* from the plane, before it starts a shim */
 #define FILES_LOCK   "lock"
-#define FILES_PID    "pid"    /* of the shim, once it runs */
-#define FILES_STATUS "status" /* "started", "ready", "ready in ENV", or "not_ready" and why */
-#define FILES_EXIT   "exit"   /* why it ended; the last that a shim writes */
+#define FILES_PID    "pid"                /* of the shim, once it runs */
+#define FILES_STATUS "status"             /* "started", "ready [in MARK ENV]", "not_ready WHY" */
+#define FILES_TOLD   "config/environment" /* that the package is told */
+#define FILES_EXIT   "exit"               /* why it ended; the last that a shim writes */
 #define FILES_LOG    "shim.log"
 
 enum { FILES_WORD_MAX = 4096 };
@@ -31,6 +32,10 @@ int files_sync(int folder);
 
 /* At most `max` bytes; -EFBIG for more. */
 int files_read(int folder, const char *name, size_t max, struct buf *to);
+
+/* What tells a file from the one that takes its place, or did: "-" where there is none. */
+enum { FILES_MARK_BYTES = 48 };
+void files_mark(int folder, const char *name, char ret_mark[FILES_MARK_BYTES]);
 
 /* Makes the folder (0700) and its parents where they are missing: 0 or a negative errno. */
 int files_make_folder(const char *path);

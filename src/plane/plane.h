@@ -37,8 +37,9 @@ enum plane_replica_state {
 };
 
 struct plane_events {
-    /* `environment` of READY: the one that the replica says it is in ("" : none); STR_NULL where
-     * its server does not say. Told again when it changes. */
+    /* `environment` of READY: the one that the replica says it is in ("" : none), asked since it
+     * was told last; "?" where it has not said it since; STR_NULL where its server does not say.
+     * Told again when it changes. */
     void (*on_replica)(void *ctx, struct plane *p, str replica, enum plane_replica_state state,
                        str environment, str why);
     /* `failure` "" : it is built. */

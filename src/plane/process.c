@@ -194,10 +194,13 @@ static bool runs(struct plane *plane, str id)
 
 static int set_environment(struct plane *plane, str id, str environment)
 {
-    const struct process_replica *r = find(plane, id);
+    struct process_replica *r = find(plane, id);
+    int result =
+        r && r->state != REPLICA_ENDED ? process_environment_write(r->folder, environment) : -ESRCH;
 
-    return r && r->state != REPLICA_ENDED ? process_environment_write(r->folder, environment)
-                                          : -ESRCH;
+    if (result == 0)
+        process_replica_was_told(r);
+    return result;
 }
 
 /* --- what was there before */

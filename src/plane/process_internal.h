@@ -100,6 +100,8 @@ void process_replica_watch(struct process_replica *r);
 /* It does not: what it may have left is swept, then its end is told. */
 void process_replica_ended(struct process_replica *r);
 void process_replica_signal(struct process_replica *r, int signal_number);
+/* Another environment: what it has said so far is of the one before. */
+void process_replica_was_told(struct process_replica *r);
 void process_replica_on_change(struct process_replica *r);
 
 /* Whether somebody holds the lock in the folder. `*ret_fd`, if not NULL, gets it, locked, if not.

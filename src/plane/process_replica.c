@@ -64,6 +64,26 @@ static void tell(struct process_replica *r, enum plane_replica_state state, str 
     tell_all(r, state, STR_NULL, why);
 }
 
+/* "in MARK NAME": what the server said when it was asked while the file with that mark was there.
+ */
+static str environment_of(const struct process_replica *r, str said)
+{
+    char mark[FILES_MARK_BYTES];
+
+    if (!str_eq(str_cut(&said, ' '), STR("in")))
+        return STR_NULL;
+    files_mark(r->folder, FILES_TOLD, mark);
+    return str_eq(str_cut(&said, ' '), str_of(mark)) ? said : STR("?");
+}
+
+void process_replica_was_told(struct process_replica *r)
+{
+    if (!r->environment)
+        return;
+    mem_free(r->environment);
+    r->environment = str_dup(STR("?"));
+}
+
 /* What its shim says, in a word and a reason. */
 static void tell_status(struct process_replica *r)
 {
@@ -77,8 +97,7 @@ static void tell_status(struct process_replica *r)
         why.n--;
     str word = str_cut(&why, ' ');
     if (str_eq(word, STR("ready")))
-        tell_all(r, PLANE_REPLICA_READY, str_eq(str_cut(&why, ' '), STR("in")) ? why : STR_NULL,
-                 STR(""));
+        tell_all(r, PLANE_REPLICA_READY, environment_of(r, why), STR(""));
     else if (str_eq(word, STR("not_ready")))
         tell(r, PLANE_REPLICA_NOT_READY, why);
     else

@@ -20,23 +20,27 @@ static void probe_next(struct shim *s)
 
 static void write_ready(struct shim *s)
 {
-    char where[PROBE_ENVIRONMENT_MAX + 8];
+    char where[PROBE_ENVIRONMENT_MAX + FILES_MARK_BYTES + 8];
 
-    snprintf(where, sizeof(where), "in %s", s->environment);
+    snprintf(where, sizeof(where), "in %s %s", s->mark, s->environment);
     shim_write_status(s, "ready", str_of(s->says_environment ? where : ""));
 }
 
-/* Whether the answer says another environment than the one before. */
+/* Whether the answer says anything that the one before did not: another environment, or the same
+ * after it was told anew. "?" is what a server says that has not come to it yet. */
 static bool take_environment(struct shim *s)
 {
     const struct probe *p = &s->probe;
+    bool same = s->says_environment && strcmp(s->environment, p->environment) == 0;
 
     if (s->says_environment == p->says_environment &&
-        (!p->says_environment || strcmp(s->environment, p->environment) == 0))
+        (!p->says_environment || (same && strcmp(s->mark, s->asked_mark) == 0)))
         return false;
+    if (!same && strcmp(p->environment, "?") != 0)
+        s->told_ns = 0;
     s->says_environment = p->says_environment;
     memcpy(s->environment, p->environment, sizeof(s->environment));
-    s->told_ns = 0;
+    memcpy(s->mark, s->asked_mark, sizeof(s->mark));
     return true;
 }
 
@@ -144,6 +148,7 @@ static void on_probe_at(struct deadline *d)
     case PORT_OURS:
         if (s->health.ready)
             relay_set_service(&s->relay, RELAY_SERVES);
+        files_mark(s->folder, FILES_TOLD, s->asked_mark);
         probe_start(&s->probe, s->loop, s->private_port, s->spec.readiness, SHIM_PROBE_TIMEOUT_MS,
                     on_readiness);
         return;

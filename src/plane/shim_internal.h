@@ -3,6 +3,7 @@
 /* Of shim.c (its life), shim_start.c (how it begins) and shim_health.c (what its checks mean). */
 
 #include "base/buf.h"
+#include "plane/files.h"
 #include "plane/health.h"
 #include "plane/log_file.h"
 #include "plane/output.h"
@@ -39,6 +40,8 @@ struct shim {
     struct health health;
     bool says_environment;                   /* its server does, */
     char environment[PROBE_ENVIRONMENT_MAX]; /* and this one */
+    char mark[FILES_MARK_BYTES]; /* of the file that told it, when it was asked; and now: */
+    char asked_mark[FILES_MARK_BYTES];
     struct loop_io told; /* inotify of the folder that it is told its environment in */
     int64_t told_ns;     /* when that was, until it says so; 0: nothing is awaited */
     uint16_t private_port;

@@ -60,8 +60,10 @@ void planes_advance(struct sim *s)
             r->life = LIFE_READY;
         if (r->dies_ns && now >= r->dies_ns)
             r->life = LIFE_DEAD;
-        if (r->reads_ns && now >= r->reads_ns)
+        if (r->reads_ns && now >= r->reads_ns) {
             r->knows = r->written;
+            r->awaited = false;
+        }
     }
 }
 
@@ -205,6 +207,7 @@ static void tell(struct sim *s)
             (s->faults && sim_chance(s, 8)))
             continue;
         r->written = sim_text(d->told_environment);
+        r->awaited = true;
         r->reads_ns = s->faults && sim_chance(s, s->calm + 2)
                           ? 0
                           : s->world.now_ns + 1 + sim_below(s, 30) * NS_PER_S;
@@ -241,10 +244,18 @@ static bool is_news_of_readiness(const struct fleet_replica *r, const struct sim
     return is_told && (r->state < REPLICA_READY || r->state == REPLICA_UNHEALTHY);
 }
 
+/* Control listens to what is said after it has told what it means to. */
+static bool has_heard(const struct sim_replica *fake, const struct fleet_deployment *d)
+{
+    return fake && !fake->awaited && sim_is(&fake->written, d->told_environment);
+}
+
 static bool unknown_to_fleet(struct sim *s, const struct fleet_replica *r, struct sim_replica *fake,
                              enum fleet_seen *ret_seen)
 {
     const struct fleet_deployment *d = fleet_find_deployment(s->fleet, r->deployment);
+
+    bool is_told = d && has_heard(fake, d);
 
     if (!fake || fake->life == LIFE_DEAD) {
         *ret_seen = SEEN_GONE;
@@ -256,8 +267,8 @@ static bool unknown_to_fleet(struct sim *s, const struct fleet_replica *r, struc
     }
     *ret_seen = fake->life == LIFE_READY ? SEEN_READY : SEEN_NOT_READY;
     return r->state < REPLICA_STOPPING &&
-           (is_news_of_readiness(r, fake, d && sim_is(&fake->knows, d->told_environment)) ||
-            (fake->life == LIFE_READY && !sim_is(&fake->knows, r->environment)));
+           (is_news_of_readiness(r, fake, is_told && sim_is(&fake->knows, d->told_environment)) ||
+            (fake->life == LIFE_READY && is_told && !sim_is(&fake->knows, r->environment)));
 }
 
 static bool report_replica(struct sim *s)
@@ -283,11 +294,10 @@ static bool report_replica(struct sim *s)
              (const char *[]){"started", "ready", "not ready", "gone"}[seen]);
     if (seen == SEEN_NOT_READY || seen == SEEN_GONE)
         sim_excuse(s, chosen->deployment);
-    if (seen == SEEN_READY) {
-        struct sim_text knows = planes_find(s, chosen->id)->knows;
-
-        fleet_observe_environment(s->fleet, &s->world, chosen->id, sim_str(&knows));
-    }
+    const struct fleet_deployment *d = fleet_find_deployment(s->fleet, chosen->deployment);
+    const struct sim_replica *fake = planes_find(s, chosen->id);
+    if (seen == SEEN_READY && d && has_heard(fake, d))
+        fleet_observe_environment(s->fleet, &s->world, chosen->id, sim_str(&fake->knows));
     fleet_observe_replica(s->fleet, &s->world, chosen->id, seen,
                           seen == SEEN_GONE ? STR("exit 1") : STR_NULL);
     return true;

@@ -60,6 +60,7 @@ struct sim_replica {
     struct sim_text written;   /* the environment that it is told */
     struct sim_text knows;     /* and the one that it has read */
     int64_t reads_ns;          /* 0: not by itself */
+    bool awaited;              /* it has been told, and has not read it */
 };
 
 struct sim_build {

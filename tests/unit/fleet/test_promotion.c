@@ -526,6 +526,29 @@ static void test_replicas_that_never_know_fail_the_promotion(void)
     tear_down();
 }
 
+/* What a replica confirmed before it was told something else says nothing of what it knows now. */
+static void test_a_confirmation_is_of_what_was_told_last(void)
+{
+    set_up();
+    struct fleet_environment *e = environment("production");
+    struct fleet_deployment *old = serving("production"), *d = serving("");
+    set_settings("production", two_replicas);
+    work();
+    promote(d, "production");
+    struct fleet_replica *r = replica(d, REPLICA_READY);
+    listens(r);
+    CHECK_STR(r->environment, "production");
+    CHECK_INT(fleet_cancel_promotion(fleet, &world, e, &problem), FLEET_OK);
+    set_settings("production", one_replica);
+    CHECK_INT(count(old, REPLICA_READY), 1);
+    struct fleet_promotion *p = promote(d, "production");
+    CHECK_INT(p->status, PROMOTION_RELEASING);
+    CHECK(str_eq(e->current, old->id));
+    listens(r);
+    CHECK_INT(p->status, PROMOTION_SUCCEEDED);
+    tear_down();
+}
+
 static void test_cancel_discards_what_was_made(void)
 {
     set_up();
@@ -664,6 +687,7 @@ int main(void)
     RUN(test_a_reused_source_gets_back_what_it_had);
     RUN(test_a_reused_deployment_serves_once_its_replicas_know);
     RUN(test_replicas_that_never_know_fail_the_promotion);
+    RUN(test_a_confirmation_is_of_what_was_told_last);
     RUN(test_cancel_discards_what_was_made);
     RUN(test_copies_have_names_of_their_own);
     RUN(test_discarded_copies_do_not_pile_up);
