@@ -99,6 +99,7 @@ http {{
 """
 
 AMBIT = """gateway:
+  metrics_without_key: true
   region: scaleway-par-1
   listen: 127.0.0.1:{listen}
 {tls}general_settings:

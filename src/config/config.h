@@ -113,7 +113,8 @@ struct config {
     const struct config_listen *listen;
     size_t n_listen;
     struct config_listen control_listen;
-    uint32_t workers; /* 0: as many as there are processors */
+    bool metrics_without_key; /* from the loopback interface */
+    uint32_t workers;         /* 0: as many as there are processors */
     const struct catalog_certificate *certificates;
     size_t n_certificates;
     str client_ca_pem; /* "" */

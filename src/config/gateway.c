@@ -123,6 +123,7 @@ void config_read_gateway(const struct config_reader *r, const struct config_node
         section.public_scheme == CONFIG_UNSET ? CONFIG_SCHEME_OF_LISTENER : section.public_scheme;
     r->config->public_port = (uint16_t)section.public_port;
     r->config->workers = section.workers;
+    r->config->metrics_without_key = section.metrics_without_key;
     if (section.region.n && node_member(r, &gateway, "region", &region))
         r->config->gateway_region = config_read_region(r, &region, section.region);
     read_listens(r, &gateway, &section);

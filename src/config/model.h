@@ -21,6 +21,7 @@ struct config_gateway_section {
     uint32_t public_port;
     struct config_texts listen;
     str control_listen;
+    bool metrics_without_key;
     uint32_t workers;
     str client_ca_file;
 };

@@ -68,6 +68,10 @@ const struct setting settings_table[] = {
           "Addresses and ports of the gateway: a text or a list."),
     VALUE("gateway.control_listen", TEXT, IN(config_gateway_section, control_listen),
           "127.0.0.1:4001", "Address and port of the management API and the metrics."),
+    VALUE("gateway.metrics_without_key", FLAG, IN(config_gateway_section, metrics_without_key),
+          "false",
+          "Whether /metrics of the management port takes no key from the loopback interface. "
+          "Whatever runs on the machine can read them then, packages included."),
     NUMBER("gateway.workers", COUNT, IN(config_gateway_section, workers), 0, 256, "0",
            "Worker threads of the edge; 0 means one for each processor."),
     GROUP("gateway.tls", OBJECT,

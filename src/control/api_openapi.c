@@ -99,7 +99,8 @@ static json_t *operation(const struct api_route *route)
         json_object_set_new(value, "x-ambit-scopes", render_scopes(route->scopes));
     if (!route->scopes)
         json_object_set_new(value, "security", json_array());
-    else if (route->scopes == SCOPE_METRICS) /* the loopback interface needs no key */
+    else if (route->scopes ==
+             SCOPE_METRICS) /* the operator may take none from the loopback interface */
         json_object_set_new(value, "security", json_pack("[{}, {s:[]}]", "key"));
     return value;
 }

@@ -169,7 +169,8 @@ static bool is_open_to_all(struct call *c)
     str path = path_of(c);
 
     return str_starts(path, STR("/health/")) || str_eq(path, STR("/v1/openapi.json")) ||
-           (str_eq(path, STR("/metrics")) && from_loopback(c));
+           (str_eq(path, STR("/metrics")) && c->owner->api->policy->config->metrics_without_key &&
+            from_loopback(c));
 }
 
 static void refuse_key(struct call *c)

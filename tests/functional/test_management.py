@@ -398,6 +398,18 @@ def test_paths_methods_and_keys_are_checked(place):
     assert "ambit_requests_total" in g.manage("GET", "/metrics")[2]
 
 
+def test_metrics_take_a_key_unless_the_operator_says_otherwise(place):
+    g = place()
+    assert httpx.get(g.control_url + "/metrics", trust_env=False).status_code == 401
+    key = g.manage("POST", "/v1/keys", {"name": "prometheus", "scopes": ["metrics"]})[2]["key"]
+    assert "ambit_control_edges 1" in g.manage("GET", "/metrics", key=key)[2]
+    key = g.manage("POST", "/v1/keys", {"name": "app", "scopes": ["inference"]})[2]["key"]
+    assert error(g.manage("GET", "/metrics", key=key))[:2] == (403, "insufficient_scope")
+    g.config.write_text(g.config.read_text().replace("gateway: {", "gateway: {metrics_without_key: true, "))
+    assert g.manage("POST", "/v1/reload", {})[0] == 200
+    assert "ambit_control_edges 1" in httpx.get(g.control_url + "/metrics", trust_env=False).text
+
+
 def test_what_strangers_send_is_not_waited_for(place):
     g = place()
     for path in ["/v1/keys", "/v1/packages"]:
