@@ -195,6 +195,11 @@ struct catalog_key {
     size_t n_environments;
 };
 
+static inline bool catalog_key_has_expired(const struct catalog_key *key, int64_t wall_ns)
+{
+    return key->expires_wall_ns && key->expires_wall_ns <= wall_ns;
+}
+
 /* A certificate that the gateway presents; which names it is for is read from the certificate. */
 struct catalog_certificate {
     str chain_pem;

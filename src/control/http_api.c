@@ -138,8 +138,7 @@ static const struct catalog_key *key_of(struct call *c)
     if (EVP_Digest(text.p, text.n, hash, &n, EVP_sha256(), NULL) != 1)
         return NULL;
     const struct catalog_key *key = catalog_find_key(c->owner->api->policy->catalog, hash);
-    return key && (key->expires_wall_ns == 0 || key->expires_wall_ns > clock_wall_ns()) ? key
-                                                                                        : NULL;
+    return key && !catalog_key_has_expired(key, clock_wall_ns()) ? key : NULL;
 }
 
 static bool from_loopback(struct call *c)

@@ -21,7 +21,7 @@ const struct catalog_key *exchange_present_key(struct exchange *x, const struct 
         x->key_revision == c->revision ? &c->keys[x->key_index] : catalog_find_key(c, x->key_hash);
     int64_t now = loop_wall_ns(x->worker->loop);
 
-    if (!key || (key->expires_wall_ns && key->expires_wall_ns <= now)) {
+    if (!key || catalog_key_has_expired(key, now)) {
         exchange_refuse_key(x, FAULT_INVALID_API_KEY);
         return NULL;
     }

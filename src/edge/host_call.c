@@ -128,10 +128,10 @@ static bool contains(const str *names, size_t n, str name)
     return false;
 }
 
-static str why_not_for_key(const struct catalog_key *key, const struct host_route *route,
-                           const struct host_place *place)
+str host_call_why_not_for_key(const struct host_call *call, const struct catalog_key *key,
+                              const struct host_place *place)
 {
-    bool by_environment = route->selector == HOST_SELECTS_ENVIRONMENT;
+    bool by_environment = call->route.selector == HOST_SELECTS_ENVIRONMENT;
 
     if (key->team.n && !str_eq(key->team, place->model->team))
         return STR("this API key belongs to another team");
@@ -149,7 +149,7 @@ static bool key_allows(struct exchange *x, const struct catalog *c, const struct
 
     if (!key)
         return false;
-    str why = why_not_for_key(key, &x->call->route, place);
+    str why = host_call_why_not_for_key(x->call, key, place);
     if (why.n)
         exchange_refuse(x, FAULT_KEY_LIMITED, why, STR_NULL);
     return why.n == 0;

@@ -62,6 +62,10 @@ bool host_call_find(const struct exchange *x, const struct catalog *c,
 
 /* Whether this gateway stands where the organisation's rule, and on a regional host the
  * environment's, let one stand. */
+/* Why this key may not call what was found: its team, models or environments; STR_NULL: it may. */
+str host_call_why_not_for_key(const struct host_call *call, const struct catalog_key *key,
+                              const struct host_place *place);
+
 bool host_call_gateway_is_inside(const struct exchange *x, const struct catalog *c,
                                  const struct host_place *place);
 

@@ -77,7 +77,7 @@ enum fault identify(struct stream *client, const struct http_head *head,
         *memory =
             (struct remembered){digest, catalog->revision, (uint32_t)(key - catalog->keys) + 1};
     }
-    if (key->expires_wall_ns && key->expires_wall_ns <= wall_ns)
+    if (catalog_key_has_expired(key, wall_ns))
         return FAULT_EXPIRED_API_KEY;
     *ret_key = key;
     return FAULT_NONE;

@@ -31,7 +31,16 @@ static struct region_set place_of(const struct attempt *a, const struct catalog 
     return place;
 }
 
-/* What can't be worked out any more (a key revoked, an environment deleted) is not permitted. */
+static bool key_lets_in(const struct exchange *x, const struct catalog_key *key,
+                        const struct host_place *place)
+{
+    return key && key->scopes & SCOPE_INFERENCE &&
+           !catalog_key_has_expired(key, loop_wall_ns(x->worker->loop)) &&
+           !host_call_why_not_for_key(x->call, key, place).n;
+}
+
+/* What can't be worked out any more (a key gone or expired, an environment deleted) is not
+ * permitted. */
 static bool present_permit(const struct exchange *x, const struct catalog *c,
                            struct permit *ret_permit, struct host_place *ret_place)
 {
@@ -39,11 +48,9 @@ static bool present_permit(const struct exchange *x, const struct catalog *c,
     str subject;
 
     request.key = catalog_find_key(c, x->key_hash);
-    if (request.key && !(request.key->scopes & SCOPE_INFERENCE))
-        request.key = NULL;
     host_call_find(x, c, ret_place);
     request.environment = ret_place->environment;
-    return request.key && ret_place->deployment &&
+    return ret_place->deployment && key_lets_in(x, request.key, ret_place) &&
            policy_permit(c, x->worker->edge->customers, &request, ret_permit, &subject) ==
                POLICY_PERMITTED;
 }
@@ -81,8 +88,12 @@ static void cut(struct exchange *x)
     exchange_try(x);
 }
 
-static void recheck(struct exchange *x, const struct catalog *c)
+void recheck_call(struct exchange *x)
 {
+    const struct catalog *c = worker_catalog(x->worker);
+
+    if (x->state == EXCHANGE_TUNNEL)
+        socket_watch_key(x);
     if (x->parked && has_content(x->parked) && !is_permitted(x, x->parked, c))
         exchange_drop_attempt(TAKE(x->parked), ROUTE_OUTCOME_POLICY_CHANGED);
     if (has_content(x->attempt) && !is_permitted(x, x->attempt, c))
@@ -91,12 +102,10 @@ static void recheck(struct exchange *x, const struct catalog *c)
 
 void recheck_calls(struct worker *w)
 {
-    const struct catalog *c = worker_catalog(w);
-
     list_for_each_safe (node, &w->exchanges) {
         struct exchange *x = list_entry(node, struct exchange, link);
 
         if (x->call)
-            recheck(x, c);
+            recheck_call(x);
     }
 }

@@ -2,8 +2,12 @@
 
 #include "edge/edge.h"
 #include "edge/exchange.h"
+#include "edge/recheck.h"
 
-enum { ENDING_MS = 5000 /* for frames under way and for what the other side still says */ };
+enum {
+    ENDING_MS = 5000, /* for frames under way and for what the other side still says */
+    KEY_WATCH_MS = 3600 * 1000
+};
 
 static struct stream *receiver(const struct exchange *x, const struct socket_half *half)
 {
@@ -225,6 +229,25 @@ static void on_idle(struct deadline *deadline)
         socket_end(x, WEBSOCKET_GOING_AWAY, STR("idle for too long (timers.websocket_idle)"));
 }
 
+void socket_watch_key(struct exchange *x)
+{
+    const struct catalog_key *key = catalog_find_key(worker_catalog(x->worker), x->key_hash);
+    struct loop *loop = x->worker->loop;
+
+    if (!key || key->expires_wall_ns == 0 || x->call->socket->closing)
+        return;
+    int64_t left_ms = (key->expires_wall_ns - loop_wall_ns(loop)) / NS_PER_MS + 1;
+    if (left_ms < 1)
+        left_ms = 1;
+    /* Wall clocks are set. */
+    deadline_set(loop, &x->call->socket->key_end, left_ms < KEY_WATCH_MS ? left_ms : KEY_WATCH_MS);
+}
+
+static void on_key_end(struct deadline *deadline)
+{
+    recheck_call(container_of(deadline, struct socket, key_end)->exchange);
+}
+
 void socket_begin(struct exchange *x, const struct http_head *answer)
 {
     const struct catalog_settings *settings = &worker_catalog(x->worker)->settings;
@@ -234,6 +257,7 @@ void socket_begin(struct exchange *x, const struct http_head *answer)
     s->exchange = x;
     s->idle_ms = settings->socket_idle_ms;
     s->idle.on_expire = on_idle;
+    s->key_end.on_expire = on_key_end;
     s->outcome = ROUTE_OUTCOME_SERVED;
     buf_init(&s->up.rest, 0);
     buf_init(&s->down.rest, 0);
@@ -245,11 +269,13 @@ void socket_begin(struct exchange *x, const struct http_head *answer)
     exchange_move(x, EXCHANGE_TUNNEL);
     relay_send_head(x, answer, HTTP_LENGTH_NONE, STREAM_MORE);
     touch(x);
+    socket_watch_key(x);
 }
 
 void socket_deinit(struct socket *s)
 {
     deadline_cancel(&s->idle);
+    deadline_cancel(&s->key_end);
     buf_deinit(&s->up.rest);
     buf_deinit(&s->down.rest);
 }

@@ -33,6 +33,7 @@ struct socket {
     struct exchange *exchange;
     struct socket_half up, down; /* to the replica, to the client */
     struct deadline idle;        /* and the end's own, once it is being ended */
+    struct deadline key_end;     /* when its key expires, or an hour before that is looked at */
     int64_t idle_ms;
     bool closing;
     enum websocket_close code; /* that it is ended with */
@@ -48,6 +49,9 @@ void socket_from_replica(struct exchange *x, str bytes);
 void socket_client_ended(struct exchange *x);
 void socket_replica_ended(struct exchange *x);
 void socket_is_writable(struct exchange *x); /* either side */
+
+/* Has it judged when its key, as the newest policy has it, expires. */
+void socket_watch_key(struct exchange *x);
 
 /* Ends it from here, between frames. */
 void socket_end(struct exchange *x, enum websocket_close code, str reason);

@@ -418,6 +418,10 @@ static void add_keys(struct catalog *c, const struct policy *p)
                                     .environments = keys[i].environments,
                                     .n_environments = keys[i].environments ? 1 : 0,
                                     .expires_wall_ns = keys[i].expires_wall_ns};
+        if (i == 0) {
+            key->expires_wall_ns = p->key_expires_wall_ns;
+            key->team = p->key_narrowed ? STR("t2") : key->team;
+        }
         EVP_Digest(keys[i].text, strlen(keys[i].text), key->hash, &n, EVP_sha256(), NULL);
     }
 }

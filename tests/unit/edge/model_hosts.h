@@ -39,9 +39,11 @@ struct policy {
     const char *gateway_region; /* NULL: not stated */
     const char *eu_rule;        /* of environment "eu"; NULL: none */
     bool eu_standard_refused;
-    bool awake;      /* "lazy1" serves, and "bare1" has a replica */
-    uint64_t revive; /* another number: nothing learnt about replicas holds any more */
-    bool key_gone;   /* the first key */
+    bool awake;                  /* "lazy1" serves, and "bare1" has a replica */
+    uint64_t revive;             /* another number: nothing learnt about replicas holds any more */
+    bool key_gone;               /* the first key */
+    int64_t key_expires_wall_ns; /* of the first key; 0: never */
+    bool key_narrowed;           /* the first key is for team t2 only */
     uint64_t replay_bytes, predict_bytes, held_bytes, buffered_bytes;
     uint64_t held_bytes_per_deployment;
     uint32_t held_requests, held_requests_per_deployment, allowed_fails;

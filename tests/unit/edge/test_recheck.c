@@ -177,20 +177,30 @@ static void test_without_an_answer_yet_it_is_refused_by_the_rule(void)
     publish("allow=eu");
 }
 
-static void test_a_revoked_key_ends_what_it_began(void)
+static void check_key_ends_what_it_began(const struct policy *p)
 {
     struct replica *r = model_hosts_replica(g, 0);
-    struct policy p = policy_default();
 
     replica_set(r, answer_in_parts);
     int fd = open_request("model-abc.d.test", "/production/predict");
     CHECK(has(client_read_until(g, fd, "first"), "first"));
-    p.key_gone = true;
-    model_hosts_publish(g, &p);
+    model_hosts_publish(g, p);
     WAIT_FOR(atomic_load(&r->noted) == 2);
     CHECK(!has(client_read_all(g, fd), "last"));
     replica_set(r, NULL);
     publish("allow=eu");
+}
+
+static void test_a_key_that_ends_or_is_narrowed_ends_what_it_began(void)
+{
+    struct policy gone = policy_default(), expired = policy_default(), narrowed = policy_default();
+
+    gone.key_gone = true;
+    check_key_ends_what_it_began(&gone);
+    expired.key_expires_wall_ns = 1;
+    check_key_ends_what_it_began(&expired);
+    narrowed.key_narrowed = true;
+    check_key_ends_what_it_began(&narrowed);
 }
 
 static bool say_503(struct replica *r, int fd)
@@ -304,7 +314,7 @@ int main(void)
     RUN(test_what_stays_inside_goes_on);
     RUN(test_a_gateway_that_is_outside_now_ends_regional_answers);
     RUN(test_without_an_answer_yet_it_is_refused_by_the_rule);
-    RUN(test_a_revoked_key_ends_what_it_began);
+    RUN(test_a_key_that_ends_or_is_narrowed_ends_what_it_began);
     RUN(test_an_answer_that_is_kept_is_not_given_any_more);
     RUN(test_a_customers_rule_binds_what_still_connects);
     RUN(test_a_worker_passes_what_it_has_judged);

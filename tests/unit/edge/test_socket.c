@@ -4,6 +4,7 @@
 #include "control.h"
 #include "model_hosts.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "http/websocket.h"
 #include "unit/test.h"
@@ -416,6 +417,19 @@ static void test_a_tightened_rule_is_1008(void)
     publish("allow=eu");
 }
 
+/* By then, or before it is known here: either way it is closed for that. */
+static void test_a_key_that_expires_is_1008(void)
+{
+    struct policy p = policy_default();
+    int fd = open_socket(2, echo);
+
+    p.key_expires_wall_ns = clock_wall_ns() + 200 * NS_PER_MS;
+    model_hosts_publish(g, &p);
+    check_closes(fd, 1008);
+    WAIT_FOR(atomic_load(&model_hosts_replica(g, 2)->noted) == 1);
+    publish("allow=eu");
+}
+
 static void test_within_a_frame_nothing_is_said(void)
 {
     char half[4];
@@ -513,6 +527,7 @@ int main(void)
     RUN(test_a_broken_replica_is_1011);
     RUN(test_a_client_that_leaves_ends_the_replicas_side);
     RUN(test_a_tightened_rule_is_1008);
+    RUN(test_a_key_that_expires_is_1008);
     RUN(test_within_a_frame_nothing_is_said);
     RUN(test_a_handshake_that_is_none);
     RUN(test_answers_that_are_no_socket);
