@@ -200,3 +200,17 @@ void listener_text(int fd, char *ret_text)
     /* A port takes 5 characters and a literal address of either family 45. */
     snprintf(ret_text, LISTENER_TEXT, v6 ? "[%.45s]:%.5s" : "%.45s:%.5s", host, port);
 }
+
+uint16_t listener_port(int fd)
+{
+    union {
+        struct sockaddr_storage any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {0};
+    socklen_t size = sizeof(address);
+
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return 0;
+    return ntohs(address.any.ss_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+}

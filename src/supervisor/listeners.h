@@ -27,3 +27,6 @@ void listeners_close(struct listeners *l);
 /* The address that a socket is bound to, "127.0.0.1:4000" or "[::]:4000"; LISTENER_TEXT bytes with
  * the NUL. */
 void listener_text(int fd, char *ret_text);
+
+/* The port that a socket is bound to; 0: it is closed. */
+uint16_t listener_port(int fd);

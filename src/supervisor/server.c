@@ -85,16 +85,17 @@ static void add_number(struct command_line *c, const char *option, unsigned valu
 static int spawn_control(struct server *s, struct child *child, int exe_fd)
 {
     const char *words[FIXED_ARGUMENTS];
-    char numbers[2][NUMBER_TEXT];
+    char numbers[3][NUMBER_TEXT];
     const int inherit[] = {s->is.listeners.control, s->is.listeners.link};
     struct command_line c = {.words = words, .numbers = numbers};
-    char gateway[LISTENER_TEXT];
+    uint16_t gateway_port = listener_port(s->is.listeners.gateway[0]);
 
-    listener_text(s->is.listeners.gateway[0], gateway);
     add(&c, s->is.binary, "control");
     add(&c, "--config", s->is.config_path);
     add(&c, "--data-dir", s->is.data_dir);
-    add(&c, "--gateway-port", strrchr(gateway, ':') + 1);
+    /* While the server stops, nothing listens any more. */
+    if (gateway_port)
+        add_number(&c, "--gateway-port", gateway_port);
     add_number(&c, "--listen-fd", (unsigned)s->is.listeners.control);
     add_number(&c, "--link-fd", (unsigned)s->is.listeners.link);
     return child_spawn(child, &(struct child_program){.exe_fd = exe_fd,
