@@ -1,6 +1,7 @@
 #include "edge/derive.h"
 
 #include "edge/exchange.h"
+#include "route/connector.h"
 
 /* What a client may tell the upstream: content negotiation, tracing, and what OpenAI's own headers
  * mean. Credentials, cookies, hop-by-hop and routing headers never pass, and neither does what
@@ -39,18 +40,6 @@ static str derive_target(struct exchange *x, const struct catalog_endpoint *e, s
                       STR("?api-version="), e->api_version);
 }
 
-static str derive_authority(struct arena *arena, const struct catalog_endpoint *e)
-{
-    bool literal_v6 = str_find(e->host, ':', 0) < e->host.n;
-    str open = literal_v6 ? STR("[") : STR(""), close = literal_v6 ? STR("]") : STR("");
-
-    if (e->unix_path.n)
-        return STR("localhost");
-    if (e->port == (e->tls ? 443 : 80))
-        return ARENA_JOIN(arena, open, e->host, close);
-    return ARENA_JOIN(arena, open, e->host, close, STR(":"), arena_u64(arena, e->port));
-}
-
 static void add_header(struct http_head *head, str name, str value, enum http_header_id id)
 {
     head->headers[head->n_headers++] = (struct http_header){.name = name, .value = value, .id = id};
@@ -78,7 +67,7 @@ static struct http_head *begin_head(struct exchange *x, const struct catalog_end
         .method = x->head->method,
         .method_text = x->head->method_text,
         .target = target,
-        .authority = derive_authority(&x->arena, e),
+        .authority = connector_authority(&x->arena, e),
         .version = 11,
         .content_length = content_length,
     };

@@ -83,6 +83,18 @@ int connector_open(struct connector *c, const struct permit *permit, const struc
     return r == UPSTREAM_READY ? CONNECTOR_READY : CONNECTOR_CONNECTING;
 }
 
+str connector_authority(struct arena *arena, const struct catalog_endpoint *e)
+{
+    bool literal_v6 = str_find(e->host, ':', 0) < e->host.n;
+    str open = literal_v6 ? STR("[") : STR(""), close = literal_v6 ? STR("]") : STR("");
+
+    if (e->unix_path.n)
+        return STR("localhost");
+    if (e->port == (e->tls ? 443 : 80))
+        return ARENA_JOIN(arena, open, e->host, close);
+    return ARENA_JOIN(arena, open, e->host, close, STR(":"), arena_u64(arena, e->port));
+}
+
 /* --- probes
  * --------------------------------------------------------------------------------------------------------
  */
@@ -189,7 +201,7 @@ static struct http_head *probe_head(struct arena *arena, const struct catalog_en
         .method = HTTP_METHOD_GET,
         .method_text = STR("GET"),
         .target = arena_copy(arena, path),
-        .authority = arena_printf(arena, "%.*s:%u", STR_ARG(e->host), e->port),
+        .authority = connector_authority(arena, e),
         .version = 11,
         .content_length = HTTP_LENGTH_NONE,
         .headers = headers,

@@ -38,6 +38,9 @@ int connector_open(struct connector *c, const struct permit *permit, const struc
                    int64_t connect_ms, const struct stream_events *events, void *ctx,
                    struct stream **ret_stream);
 
+/* What a request to the endpoint names as its host, in the arena. */
+str connector_authority(struct arena *arena, const struct catalog_endpoint *e);
+
 /* A body-less GET of `path` to the endpoint, with its own credential if `with_credential`.
  * `on_done` gets the head (NULL if none came); the probe and its connection are over after that. */
 enum connector_credential { PROBE_ANONYMOUS, PROBE_WITH_CREDENTIAL };

@@ -394,6 +394,27 @@ static void test_a_probe_ends_with_its_connector(void)
     close(fd);
 }
 
+static void test_an_endpoint_is_named_as_its_address_says(void)
+{
+    static const struct {
+        struct catalog_endpoint endpoint;
+        const char *authority;
+    } cases[] = {
+        {{.host = STR_INIT("up.example"), .port = 443, .tls = true}, "up.example"},
+        {{.host = STR_INIT("up.example"), .port = 443}, "up.example:443"},
+        {{.host = STR_INIT("up.example"), .port = 80}, "up.example"},
+        {{.host = STR_INIT("fd12::1"), .port = 8080}, "[fd12::1]:8080"},
+        {{.host = STR_INIT("fd12::1"), .port = 80}, "[fd12::1]"},
+        {{.unix_path = STR_INIT("/run/model.sock")}, "localhost"},
+    };
+    struct arena arena;
+
+    arena_init(&arena, NULL, 0);
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        CHECK_STR(connector_authority(&arena, &cases[i].endpoint), cases[i].authority);
+    arena_deinit(&arena);
+}
+
 int main(void)
 {
     loop = loop_new();
@@ -408,6 +429,7 @@ int main(void)
     RUN(test_a_permit_of_another_catalogue_is_refused);
     RUN(test_a_state_of_an_earlier_origin_is_refused);
     RUN(test_an_idle_connection_is_refused_like_a_new_one);
+    RUN(test_an_endpoint_is_named_as_its_address_says);
     RUN(test_a_probe_is_a_get_without_content);
     RUN(test_a_probe_may_show_the_endpoints_own_credential);
     RUN(test_a_probe_without_answer_has_no_head);
