@@ -109,7 +109,7 @@ static void feed_replica(struct fleet *f, const struct fleet_world *world, const
 
     if (w->seen == SEEN_READY && environment && d && w->told &&
         str_eq(str_of(w->told), d->told_environment))
-        fleet_observe_environment(f, world, str_of(w->id), str_of(environment));
+        fleet_observe_environment(f, str_of(w->id), str_of(environment));
     fleet_observe_replica(f, world, str_of(w->id), w->seen, str_of(w->why));
 }
 

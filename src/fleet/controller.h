@@ -233,15 +233,15 @@ enum fleet_outcome fleet_cancel_promotion(struct fleet *f, const struct fleet_wo
                                           struct fleet_environment *e,
                                           struct fleet_problem *problem);
 
-/* --- observations: what does not fit the state is ignored, since it may be late */
+/* --- observations: what does not fit the state is ignored, since it may be late. They are noted
+ * only; what follows is decided by fleet_tick. */
 
 void fleet_observe_build(struct fleet *f, const struct fleet_world *w, str deployment,
                          const char *failure_or_null);
 /* What a replica says it has been told, asked since it was told last (a server that does not say:
  * what was written for it). One that is ready counts as SEEN_READY only while that is what it is to
  * be told: say this first. */
-void fleet_observe_environment(struct fleet *f, const struct fleet_world *w, str replica,
-                               str environment);
+void fleet_observe_environment(struct fleet *f, str replica, str environment);
 enum fleet_seen { SEEN_STARTED, SEEN_READY, SEEN_NOT_READY, SEEN_GONE };
 void fleet_observe_replica(struct fleet *f, const struct fleet_world *w, str replica,
                            enum fleet_seen seen, str why);
@@ -249,8 +249,9 @@ void fleet_observe_replica(struct fleet *f, const struct fleet_world *w, str rep
 void fleet_observe_demand(struct fleet *f, const struct fleet_world *w, str deployment,
                           uint32_t in_flight, uint32_t held, uint64_t begun);
 
-/* Time passes: deadlines, back-off, scaling to zero, promotions that can go on. Call it after every
- * observation and once a second; *ret_next_ns is when something is due at the latest. */
+/* Time passes: deadlines, back-off, scaling to zero, promotions that can go on. Call it behind the
+ * observations of a transaction and once a second; *ret_next_ns is when something is due at the
+ * latest. */
 void fleet_tick(struct fleet *f, const struct fleet_world *w, int64_t *ret_next_ns);
 
 /* --- what is to be done outside */

@@ -1,5 +1,6 @@
 /* What planes and edges saw. It may be late, come twice, or speak of what is no more: what does not
- * fit the state is ignored. */
+ * fit the state is ignored. What follows from it is decided by the tick behind all that was seen at
+ * one time, so that of many observations none is decided upon without the others. */
 
 #include "fleet/controller_internal.h"
 
@@ -20,7 +21,6 @@ void fleet_observe_build(struct fleet *f, const struct fleet_world *w, str deplo
         if (d->target == TARGET_RUN)
             deployment_begin(f, w, d, STATUS_DEPLOYING);
     }
-    settle(f, w);
 }
 
 /* A pause that doubles from one second with every replica that ends in a row. Those that end within
@@ -68,8 +68,7 @@ static void gone(struct fleet *f, const struct fleet_world *w, struct fleet_repl
         back_off(f, w, d_or_null, why);
 }
 
-void fleet_observe_environment(struct fleet *f, const struct fleet_world *w, str replica,
-                               str environment)
+void fleet_observe_environment(struct fleet *f, str replica, str environment)
 {
     struct fleet_replica *r = fleet_find_replica(f, replica);
 
@@ -77,7 +76,6 @@ void fleet_observe_environment(struct fleet *f, const struct fleet_world *w, str
         str_eq(r->environment, environment))
         return;
     fleet_set_str(&fleet_edit(f, r)->environment, environment);
-    settle(f, w);
 }
 
 void fleet_observe_replica(struct fleet *f, const struct fleet_world *w, str replica,
@@ -100,7 +98,6 @@ void fleet_observe_replica(struct fleet *f, const struct fleet_world *w, str rep
         fleet_edit(f, r)->state = REPLICA_UNHEALTHY;
     else
         return;
-    settle(f, w);
 }
 
 /* Demand is noted often enough for the delay after which the deployment falls asleep, and no

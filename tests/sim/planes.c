@@ -297,7 +297,7 @@ static bool report_replica(struct sim *s)
     const struct fleet_deployment *d = fleet_find_deployment(s->fleet, chosen->deployment);
     const struct sim_replica *fake = planes_find(s, chosen->id);
     if (seen == SEEN_READY && d && has_heard(fake, d))
-        fleet_observe_environment(s->fleet, &s->world, chosen->id, sim_str(&fake->knows));
+        fleet_observe_environment(s->fleet, chosen->id, sim_str(&fake->knows));
     fleet_observe_replica(s->fleet, &s->world, chosen->id, seen,
                           seen == SEEN_GONE ? STR("exit 1") : STR_NULL);
     return true;

@@ -198,6 +198,7 @@ static void test_an_external_deployment_serves_at_once(void)
     CHECK_INT(d->status, STATUS_ACTIVE);
     struct fleet_replica *r = replica(d, REPLICA_READY);
     fleet_observe_replica(fleet, &world, r->id, SEEN_GONE, STR("lie"));
+    pass(0);
     CHECK_INT(r->state, REPLICA_READY);
     CHECK_INT(fleet_terminate_replica(fleet, &world, r, &problem), FLEET_CONFLICT);
     CHECK_INT(fleet_deactivate(fleet, &world, d, &problem), FLEET_OK);

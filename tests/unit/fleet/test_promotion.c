@@ -120,6 +120,7 @@ static void test_settings_apply_to_the_winner_only(void)
 
     CHECK_INT(d->autoscaling.min_replica, 0);
     fleet_observe_build(fleet, &world, d->id, "no such package");
+    pass(0);
     CHECK_INT(d->status, STATUS_BUILD_FAILED);
     CHECK_INT(d->autoscaling.min_replica, 0);
     CHECK(!d->has_autoscaling);
@@ -409,6 +410,7 @@ static void too_late(struct fleet_deployment *d)
 static void build_fails(struct fleet_deployment *d)
 {
     fleet_observe_build(fleet, &world, d->id, "no such package");
+    pass(0);
 }
 
 static void test_a_failed_candidate_leaves_all_as_it_was(void)
@@ -445,6 +447,29 @@ static void test_a_failed_candidate_leaves_all_as_it_was(void)
         CHECK_INT(count(next, REPLICA_PENDING) + count(next, REPLICA_READY), 0);
         tear_down();
     }
+}
+
+/* The failure brings settings by which nothing sleeps that was about to. */
+static void test_what_is_seen_at_one_time_is_decided_together(void)
+{
+    set_up();
+    struct fleet_environment *e = environment("production");
+    struct fleet_deployment *old = serving("production"), *next = push("production"),
+                            *other = push("");
+    struct fleet_promotion *p = fleet_find_promotion(fleet, e->promotion);
+
+    built(other);
+    set_settings("production", one_replica);
+    CHECK_INT(old->autoscaling.min_replica, 0);
+    world.now_ns += 901 * NS_PER_S;
+    fleet_observe_replica(fleet, &world, replica(other, REPLICA_PENDING)->id, SEEN_STARTED,
+                          STR_NULL);
+    fleet_observe_build(fleet, &world, next->id, "no such package");
+    pass(0);
+    CHECK_INT(p->status, PROMOTION_FAILED);
+    CHECK_INT(old->status, STATUS_ACTIVE);
+    CHECK_INT(count(old, REPLICA_READY), 1);
+    tear_down();
 }
 
 static void test_a_reused_source_gets_back_what_it_had(void)
@@ -491,14 +516,16 @@ static void test_a_reused_deployment_serves_once_its_replicas_know(void)
     CHECK(!p->redeployed);
     CHECK_STR(d->told_environment, "production");
     see(second, SEEN_STARTED);
-    fleet_observe_environment(fleet, &world, second->id, STR(""));
+    fleet_observe_environment(fleet, second->id, STR(""));
     fleet_observe_replica(fleet, &world, second->id, SEEN_READY, STR_NULL);
+    pass(0);
     CHECK_INT(second->state, REPLICA_STARTING); /* it began before it was told */
     see(second, SEEN_READY);
     CHECK_INT(second->state, REPLICA_READY);
     CHECK_INT(p->status, PROMOTION_RELEASING);
     CHECK(str_eq(e->current, old->id));
-    fleet_observe_environment(fleet, &world, first->id, STR("staging"));
+    fleet_observe_environment(fleet, first->id, STR("staging"));
+    pass(0);
     CHECK_INT(p->status, PROMOTION_RELEASING);
     listens(first);
     CHECK_INT(p->status, PROMOTION_SUCCEEDED);
@@ -646,6 +673,7 @@ static void test_settings_wait_for_the_end_of_a_promotion(void)
     set_settings("production", two_replicas);
     CHECK_INT(old->autoscaling.min_replica, 0);
     fleet_observe_build(fleet, &world, next->id, "no");
+    pass(0);
     CHECK_INT(old->autoscaling.min_replica, 2);
     next = push("production");
     work();
@@ -662,6 +690,7 @@ static void test_settings_come_before_sleep(void)
     set_settings("production", two_replicas);
     world.now_ns += 900 * NS_PER_S;
     fleet_observe_build(fleet, &world, next->id, "no");
+    pass(0);
     CHECK_INT(old->status, STATUS_ACTIVE);
     CHECK_INT(count(old, REPLICA_READY), 1);
     CHECK_INT(count(old, REPLICA_PENDING), 1);
@@ -684,6 +713,7 @@ int main(void)
     RUN(test_refusals);
     RUN(test_no_plane_within_the_rule);
     RUN(test_a_failed_candidate_leaves_all_as_it_was);
+    RUN(test_what_is_seen_at_one_time_is_decided_together);
     RUN(test_a_reused_source_gets_back_what_it_had);
     RUN(test_a_reused_deployment_serves_once_its_replicas_know);
     RUN(test_replicas_that_never_know_fail_the_promotion);

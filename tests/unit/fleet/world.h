@@ -133,6 +133,7 @@ static inline void set_rule(const char *name, const char *rule)
 static inline void built(struct fleet_deployment *d)
 {
     fleet_observe_build(fleet, &world, d->id, NULL);
+    pass(0);
 }
 
 /* The first replica of a deployment in a state. */
@@ -157,8 +158,9 @@ static inline uint32_t count(const struct fleet_deployment *d, enum fleet_replic
 /* It reads what it is told. */
 static inline void listens(struct fleet_replica *r)
 {
-    fleet_observe_environment(fleet, &world, r->id,
+    fleet_observe_environment(fleet, r->id,
                               fleet_find_deployment(fleet, r->deployment)->told_environment);
+    pass(0);
 }
 
 static inline void see(struct fleet_replica *r, enum fleet_seen seen)
@@ -167,6 +169,7 @@ static inline void see(struct fleet_replica *r, enum fleet_seen seen)
     if (seen == SEEN_READY && r->state < REPLICA_STOPPING)
         listens(r);
     fleet_observe_replica(fleet, &world, r->id, seen, seen == SEEN_GONE ? STR("exit 1") : STR_NULL);
+    pass(0);
 }
 
 /* One round of all that is to be done; whether there was anything. */
@@ -179,7 +182,7 @@ static inline bool work_once(void)
         if (a.kind == ACTION_FORGET)
             continue;
         if (a.kind == ACTION_BUILD)
-            fleet_observe_build(fleet, &world, a.id, NULL);
+            built(fleet_find_deployment(fleet, a.id));
         else
             see(fleet_find_replica(fleet, a.id), a.kind == ACTION_START ? SEEN_READY : SEEN_GONE);
         return true;
