@@ -33,7 +33,9 @@ def run(tmp_path_factory):
         pytest.fail("the ports of `make run` (4000, 4001, 9101 to 9108) are in use")
     log = tmp_path_factory.mktemp("run") / "log"
     with open(log, "wb") as out:
-        process = subprocess.Popen([ROOT / "scripts/run.sh", BUILD], stdout=out, stderr=out, cwd=ROOT, start_new_session=True)
+        # As from a terminal: what a shell runs in the background ignores SIGINT, and so does all that it starts.
+        process = subprocess.Popen([ROOT / "scripts/run.sh", BUILD], stdout=out, stderr=out, cwd=ROOT, start_new_session=True,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     deadline = time.monotonic() + 60
     while "Ctrl-C ends everything" not in log.read_text():
         assert process.poll() is None and time.monotonic() < deadline, log.read_text()
