@@ -1,5 +1,6 @@
 """A server whose replicas are real processes, with what chaos wants to know of them: which there are, by /proc, and which the API says there are."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -195,7 +196,8 @@ class Planes(Server):
         """Supervisor, control and edge at once, as power loss would have it; replicas live on."""
         parts = [os.pidfd_open(pid) for pid in [self.process.pid, self.child("control"), self.child("edge")]]
         for part in parts:
-            signal.pidfd_send_signal(part, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the others go with the supervisor, and may have
+                signal.pidfd_send_signal(part, signal.SIGKILL)
         for part in parts:  # until they are dead they hold the ports
             select.select([part], [], [])
             os.close(part)
