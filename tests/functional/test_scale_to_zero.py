@@ -189,5 +189,6 @@ def test_wake(make, tmp_path, way):
     gate.touch()
     s.wait(lambda: status_of(s, deployment) == "ACTIVE")
     assert len(s.ready(deployment, 1)) == 1
-    assert "x-ambit-held-ms" not in call_deployment(s, deployment, 1).headers
+    # Until the gateway has heard of the replica too, a call waits for a moment.
+    s.wait(lambda: "x-ambit-held-ms" not in call_deployment(s, deployment, 1).headers)
     assert s.stop() == 0
