@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, OUTSIDE_GRACE_MS = 500 };
 
 static void build(struct reconciler *r, str id)
 {
@@ -53,7 +53,13 @@ struct waiting {
     char *id;
 };
 
-/* Edges send it nothing any more: now it may finish what it has. */
+static void stop_now(struct work *w)
+{
+    w->phase = WORK_STOPS;
+    w->plane->ops->stop(w->plane, str_of(w->id), PLANE_NOW);
+}
+
+/* Edges send it nothing any more: now it may finish what it has, unless it stands outside. */
 static void on_in_force(void *ctx, const str *missing, size_t n_missing)
 {
     struct waiting *waiting = ctx;
@@ -65,6 +71,10 @@ static void on_in_force(void *ctx, const str *missing, size_t n_missing)
     mem_free(waiting);
     if (!w || w->phase != WORK_STOP_WAITS || r->stopping)
         return;
+    if (w->outside_ns) {
+        stop_now(w);
+        return;
+    }
     if (n_missing) {
         w->phase = WORK_RUNS; /* the next turn waits anew */
         deadline_set(r->loop, &r->timer, RECONCILER_RETRY_MS);
@@ -84,6 +94,20 @@ static void wait_for_edges(struct reconciler *r, struct work *w)
     link_server_when_in_force(r->link, policy_revision(r->policy), on_in_force, waiting);
 }
 
+/* Edges cut what they have there with the reason, and nobody waits for them for long: what stands
+ * outside ends even if they do not. */
+static void stop_outside(struct reconciler *r, struct work *w)
+{
+    int64_t now_ns = loop_now_ns(r->loop);
+
+    if (w->outside_ns == 0)
+        w->outside_ns = now_ns;
+    if (w->phase == WORK_RUNS)
+        wait_for_edges(r, w);
+    else if (now_ns - w->outside_ns >= OUTSIDE_GRACE_MS * NS_PER_MS)
+        stop_now(w);
+}
+
 static void stop(struct reconciler *r, str id)
 {
     const struct fleet_replica *replica = fleet_find_replica(r->policy->fleet, id);
@@ -99,12 +123,10 @@ static void stop(struct reconciler *r, str id)
     if (w->seen_pending || !w->plane || w->phase == WORK_STOPS)
         return;
     fleet_world_of(r->policy, STR("system"), &world);
-    if (!replica || !placement_is_within(r->policy->fleet, &world, replica)) {
-        w->phase = WORK_STOPS;
-        w->plane->ops->stop(w->plane, id, PLANE_NOW);
-    } else if (w->phase == WORK_RUNS) {
+    if (!replica || !placement_is_within(r->policy->fleet, &world, replica))
+        stop_outside(r, w);
+    else if (w->phase == WORK_RUNS)
         wait_for_edges(r, w);
-    }
 }
 
 static bool image_is_used(const struct fleet *f, str image)

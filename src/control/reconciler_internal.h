@@ -19,7 +19,8 @@ struct work {
     enum work_phase phase;
     struct plane *plane;
     char *id;
-    bool seen_pending; /* `seen` is not in the fleet yet */
+    int64_t outside_ns; /* since when it is to stop for standing outside its rule; 0: it is not */
+    bool seen_pending;  /* `seen` is not in the fleet yet */
     enum fleet_seen seen;
     char *why;
     char *told; /* the environment that the replica was told last; NULL: not known */

@@ -3,6 +3,7 @@
  * by then, and that a control process that comes back finds the same work again.
  */
 
+#include "catalog/link.h"
 #include "control/deployments.h"
 #include "control/reconciler.h"
 #include "control/reload.h"
@@ -378,32 +379,78 @@ static void what_ended_meanwhile_is_replaced(void)
     end();
 }
 
-/* No edge is connected, so nothing is in anybody's way. */
-static void a_rule_that_leaves_it_outside_stops_it_at_once(void)
+static void set_rule(const char *rule)
 {
     struct fleet_problem problem;
     struct diagnostics diagnostics;
     struct fleet_world world;
     struct change change;
 
-    fake.runs = true;
-    begin();
-    turns(3);
     diagnostics_init(&diagnostics);
     change_begin(&change, &policy, STR("key_1"));
     struct fleet *f = change_fleet(&change);
     fleet_world_of(&policy, STR("key_1"), &world);
     CHECK_INT(fleet_set_group_rule(f, &world, DEPLOYMENTS_DEFAULT_TEAM, STR("prod-eu"),
-                                   STR("allow=us"), &problem),
+                                   str_of(rule), &problem),
               FLEET_OK);
     CHECK_INT(change_commit(&change, NULL, &diagnostics), 0);
     diagnostics_deinit(&diagnostics);
     reconciler_poke(reconciler);
+}
+
+/* No edge is connected, so nothing is in anybody's way. */
+static void a_rule_that_leaves_it_outside_stops_it_at_once(void)
+{
+    fake.runs = true;
+    begin();
+    turns(3);
+    set_rule("allow=us");
     until_noted("stop now;");
     seen(PLANE_REPLICA_GONE);
     turns(3);
     CHECK_INT(fleet_find_replica(policy.fleet, str_of(last_replica))->state, REPLICA_GONE);
     CHECK(!strstr(fake.notes, "start;")); /* there is nowhere inside */
+    end();
+}
+
+/* The edge's end of the link: says hello, and never that anything is in force. */
+static int connect_silent_edge(void)
+{
+    const struct link_hello hello = {
+        .version = LINK_VERSION, .name = STR("silent"), .pid = (uint32_t)getpid(), .workers = 1};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct buf out;
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", directory);
+    CHECK_INT(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    buf_init(&out, 0);
+    size_t at = link_frame_begin(&out, LINK_HELLO);
+    link_put_hello(&out, &hello);
+    link_frame_end(&out, at);
+    CHECK_INT(write(fd, out.p, out.n), (ssize_t)out.n);
+    buf_deinit(&out);
+    turns(5);
+    return fd;
+}
+
+/* Edges may cut what they have there first, but need not for it to end. */
+static void who_stands_outside_ends_whatever_edges_say(void)
+{
+    char before[64];
+
+    begin();
+    run_until_ready();
+    memcpy(before, last_replica, sizeof(before));
+    int edge = connect_silent_edge();
+    set_rule("allow=us");
+    loop_turn(loop, 5);
+    CHECK_INT(fleet_find_replica(policy.fleet, str_of(before))->state, REPLICA_STOPPING);
+    CHECK(!strstr(fake.notes, "stop now;"));
+    until_noted("stop now;");
+    seen(PLANE_REPLICA_GONE);
+    turns(3);
+    close(edge);
     end();
 }
 
@@ -582,11 +629,20 @@ static void remove_directory(void)
     rmdir(directory);
 }
 
-int main(void)
+static void make_directory(void)
 {
     snprintf(directory, sizeof(directory), "/tmp/ambit-reconciler-XXXXXX");
     CHECK(mkdtemp(directory) != NULL);
     write_config(HALL);
+}
+
+int main(void)
+{
+    make_directory();
+    RUN(who_stands_outside_ends_whatever_edges_say);
+    remove_directory();
+    /* Each goes on where the one before it ended. */
+    make_directory();
     RUN(a_build_that_fails_ends_the_promotion);
     RUN(a_push_is_built_started_and_served);
     RUN(who_comes_back_goes_on);
