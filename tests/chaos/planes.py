@@ -161,10 +161,10 @@ class Planes(Server):
     # --- what is written down
 
     def told(self):
-        """What the API says of everything that outlives a restart."""
+        """What the API says of everything that outlives a restart. Replicas that are GONE are let go of within seconds."""
         deployments = self.deployments()
         return {"deployments": deployments, "environments": self.get(f"/v1/models/{self.model}/environments"), "promotions": self.promotions(),
-                "replicas": {d["id"]: self.replicas(self.model, d["id"]) for d in deployments}}
+                "replicas": {d["id"]: [r for r in self.replicas(self.model, d["id"]) if r["status"] != "GONE"] for d in deployments}}
 
     def stored(self):
         """{kind: {key: object}} of the store, of which control is the only reader while it runs."""
