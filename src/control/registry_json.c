@@ -292,7 +292,7 @@ static json_t *regions_of(const struct fleet *f, const struct fleet_deployment *
     if (d->source == SOURCE_EXTERNAL)
         json_array_append_new(list, render_str(d->region));
     for (struct fleet_replica *r = fleet_first_replica(f); r; r = fleet_next_replica(f, r)) {
-        if (!str_eq(r->deployment, d->id))
+        if (!str_eq(r->deployment, d->id) || r->state == REPLICA_GONE)
             continue;
         *n += r->state == REPLICA_READY;
         if (!is_in(list, r->region))
